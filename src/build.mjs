@@ -77,10 +77,11 @@ async function buildForBrowser() {
   await bundle({ entries: [{ in: 'src/index.ts', out: 'unrolled.browser' }], outdir: dist, platform: 'browser' })
 }
 
+// The first line moves all others down, so the source map gets an empty line at its top.
 async function makeCommand(path) {
-  const code = await readFile(path, 'utf8')
-  const firstLine = '#!/usr/bin/env node\n'
-  if (!code.startsWith('#!')) await writeFile(path, firstLine + code)
+  const map = JSON.parse(await readFile(path + '.map', 'utf8'))
+  await writeFile(path, '#!/usr/bin/env node\n' + await readFile(path, 'utf8'))
+  await writeFile(path + '.map', JSON.stringify({ ...map, mappings: ';' + map.mappings }))
   await chmod(path, 0o755)
 }
 
@@ -111,12 +112,15 @@ async function buildTypes() {
   for (const path of await filesUnder(outDir)) await finishDeclaration(path)
 }
 
-// A consumer's compiler wants './tensor.js' where our sources say './tensor.ts', and has to know
-// Symbol.dispose where a class has it.
+// A consumer's compiler wants './tensor.js' where our sources say './tensor.ts', where tsc itself writes
+// './tensor', and where a query stands; and it has to know Symbol.dispose where a class has it.
 async function finishDeclaration(path) {
   const code = await readFile(path, 'utf8')
-  const renamed = code.replace(/((?:from|import)\s*\(?\s*['"]\.{1,2}\/[^'"]*)\.ts(['"])/g, '$1.js$2')
-  const needsDispose = /Symbol\.(async)?[dD]ispose|\bDisposable\b|AsyncDisposable/.test(renamed)
+  const renamed = code.replace(
+    /\b((?:from|import)\s*\(?\s*['"])(\.{1,2}\/[^'"?]*?)(?:\.[jt]s)?(?:\?\w+)?(?=['"])/g,
+    '$1$2.js',
+  )
+  const needsDispose = /Symbol\.(dispose|asyncDispose)|Disposable\b/.test(renamed)
   await writeFile(path, (needsDispose ? '/// <reference lib="esnext.disposable" />\n' : '') + renamed)
 }
 

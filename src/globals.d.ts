@@ -9,3 +9,14 @@ declare module '*.wasm' {
   const bytes: Uint8Array<ArrayBuffer>
   export default bytes
 }
+
+// The same module twice, one copy for each precision (`instances` in build.mjs says why).
+declare module '*/instance.ts?float32' {
+  const kernels: typeof import('./cpu/instance.ts')
+  export = kernels
+}
+
+declare module '*/instance.ts?float64' {
+  const kernels: typeof import('./cpu/instance.ts')
+  export = kernels
+}
