@@ -2,7 +2,8 @@
 
     python -B test/golden/clip.py          (PyTorch 2.13)
 
-clip_grad_norm_ multiplies by min(1, bound / (norm + 1e-6)); `norm` is the norm of all gradients before clipping.
+clip_grad_norm_ multiplies by min(1, bound / (norm + 1e-6)). `norm` is that of all gradients together, before
+clipping; null for clip_grad_value_.
 """
 import torch
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_

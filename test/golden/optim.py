@@ -1,10 +1,10 @@
-"""Makes optim.json: 20 steps of SGD, RMSprop, Adagrad, Adam and AdamW of torch.optim in float64, and schedules.
+"""Makes optim.json: 20 steps of SGD, RMSprop, Adagrad, Adam and AdamW in float64, and schedules.
 
     python -B test/golden/optim.py          (PyTorch 2.13)
 
-No loss: the 20 gradients are drawn beforehand and fed to every optimizer, so that each trajectory is the update
-rule and nothing else. Two parameters, `weight` [3, 4] and `bias` [5]; step k's gradient is row k of `gradients`,
-and row k of a `trajectory` is the value after step k. `rates[k]` is the learning rate that step k uses.
+No loss: the 20 gradients are drawn beforehand and fed to every optimizer, so that each trajectory is the
+update rule and nothing else. Two parameters, `weight` [3, 4] and `bias` [5]; step k's gradient is row k of
+`gradients`, and row k of a `trajectory` is the value after step k. Step k uses the learning rate `rates[k]`.
 """
 import torch
 from torch.optim import SGD, Adagrad, Adam, AdamW, RMSprop
@@ -31,7 +31,8 @@ CASES = [
     ('rmsprop', {**RMS_BASE, 'momentum': 0.9}),
     ('rmsprop', {**RMS_BASE, 'centered': True}),
     ('rmsprop', {**RMS_BASE, 'weightDecay': 0.05}),
-    ('rmsprop', {'lr': 0.02, 'alpha': 0.9, 'eps': 1e-3, 'momentum': 0.7, 'centered': True, 'weightDecay': 0.05}),
+    ('rmsprop', {'lr': 0.02, 'alpha': 0.9, 'eps': 1e-3,
+                 'momentum': 0.7, 'centered': True, 'weightDecay': 0.05}),
     ('adagrad', ADAGRAD_BASE),
     ('adagrad', {**ADAGRAD_BASE, 'lrDecay': 0.05}),
     ('adagrad', {**ADAGRAD_BASE, 'weightDecay': 0.05}),
@@ -46,7 +47,7 @@ SCHEDULES = [
     ('step', {'stepSize': 6, 'gamma': 0.3}),
     ('cosine', {'total': 20, 'min': 0.01}),
     ('warmup', {'startFactor': 0.1, 'warmup': 5}),
-    ('warmupCosine', {'startFactor': 0.1, 'warmup': 5, 'total': 15, 'min': 0.01}),  # total: of the cosine alone
+    ('warmupCosine', {'startFactor': 0.1, 'warmup': 5, 'total': 15, 'min': 0.01}),  # total: the cosine's
 ]
 
 

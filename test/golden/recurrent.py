@@ -3,8 +3,8 @@
     python -B test/golden/recurrent.py          (PyTorch 2.13)
 
 Options: 1 to 3 layers, one or both directions, with and without bias, one length for all or a length for
-each, given or zero initial state, and for the LSTM with and without projection. Not the full product: any three
-choices of options occur together at least once for each kind.
+each, given or zero initial state, and for the LSTM with and without projection. Not the full product: any
+three choices of options occur together at least once for each kind.
 
 The loss is sum(y * dy) + sum(h_n * dh_n) + sum(c_n * dc_n). Sequences are time-major, [T, B, ...].
 With lengths, x past a sequence's end holds numbers too: they must not matter, and their gradient is zero.
@@ -33,7 +33,7 @@ LENGTHS = [[4, 7, 1, 4], [3, 6, 1, 5]]  # used in turn; unsorted; a tie, and T r
 def covering(options, strength, tries=100):
     """Few rows of the full product in which any `strength` choices occur together.
 
-    Greedy: take the row with most new combinations, ties broken at random, until none is missing. Best of tries.
+    Greedy: take the row with most new combinations, ties broken at random, until none is missing.
     """
     rows = list(product(*(range(len(values)) for values in options.values())))
     combos = {row: set(combinations(enumerate(row), strength)) for row in rows}
