@@ -2,8 +2,8 @@
 
     python -B test/golden/ops.py          (PyTorch 2.13)
 
-Names of operations and options are this project's. The loss is sum(y * dy); `grads` has one entry per input,
-null for those whose gradient is not asked (whatever has dtype int32, and the targets of `extremes`). `cases` are
+Names of operations and options are this project's. The loss is sum(y * dy); `grads` has one entry per
+input, null where no gradient is asked (whatever has dtype int32, and the targets of `extremes`). `cases` are
 ordinary numbers, away from where a derivative is a matter of convention (ties, clamp's ends, |x| at 0);
 `extremes` go from -100 to 100. Above 20, F.softplus by default is the identity; here it is computed in full.
 """
