@@ -22,9 +22,8 @@ async function run(file) {
     outExtension: { '.js': '.mjs' },
     packages: 'external',
   })
-  const child = spawn(process.execPath, ['--enable-source-maps', '--expose-gc', join(cache, name + '.mjs'), ...options], {
-    cwd: root, stdio: 'inherit',
-  })
+  const args = ['--enable-source-maps', '--expose-gc', join(cache, name + '.mjs'), ...options]
+  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' })
   return new Promise((done) => child.on('close', (code) => done(code ?? 1)))
 }
 

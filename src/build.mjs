@@ -9,7 +9,7 @@
 
 import { build } from 'esbuild'
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -32,12 +32,13 @@ const instances = {
     })
     onLoad({ filter: /\.ts$/ }, async ({ path, pluginData }) => {
       if (!pluginData?.copy) return undefined
-      return { contents: await readFile(path, 'utf8'), loader: 'ts', resolveDir: dirname(path), pluginData }
+      const contents = await readFile(path, 'utf8')
+      return { contents, loader: 'ts', resolveDir: dirname(path), pluginData }
     })
   },
 }
 
-// Bundles each entry (a path, or { in, out }) into outdir as ES modules; throws where a file is missing or wrong.
+// Bundles each entry (a path, or { in, out }) into outdir as ES modules.
 export function bundle({ entries, outdir, platform = 'node', ...options }) {
   return build({
     entryPoints: entries,
@@ -74,7 +75,8 @@ async function buildForNode() {
 
 // Fails where a module of Node is reached: esbuild cannot resolve `node:fs` for a browser.
 async function buildForBrowser() {
-  await bundle({ entries: [{ in: 'src/index.ts', out: 'unrolled.browser' }], outdir: dist, platform: 'browser' })
+  const entries = [{ in: 'src/index.ts', out: 'unrolled.browser' }]
+  await bundle({ entries, outdir: dist, platform: 'browser' })
 }
 
 // The first line moves all others down, so the source map gets an empty line at its top.
@@ -94,8 +96,7 @@ async function removeOldChunks(wanted) {
 
 // Declarations: tsc writes one .d.ts for each source that the public names reach.
 async function buildTypes() {
-  const outDir = join(dist, 'types')
-  await rm(outDir, { recursive: true, force: true })
+  const outDir = join(root, 'node_modules', '.cache', 'unrolled', 'types', String(process.pid))
   await mkdir(outDir, { recursive: true })
   const config = join(outDir, 'tsconfig.json')
   await writeFile(config, JSON.stringify({
@@ -109,7 +110,9 @@ async function buildTypes() {
   }))
   await tsc(['-p', config])
   await rm(config)
-  for (const path of await filesUnder(outDir)) await finishDeclaration(path)
+  for (const path of await entriesUnder(outDir)) if (path.endsWith('.ts')) await finishDeclaration(path)
+  await rm(join(dist, 'types'), { recursive: true, force: true })
+  await rename(outDir, join(dist, 'types'))
 }
 
 // A consumer's compiler wants './tensor.js' where our sources say './tensor.ts', where tsc itself writes
@@ -134,9 +137,9 @@ export function tsc(args) {
   })
 }
 
-async function filesUnder(folder) {
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => [])
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+// Files and folders: a folder is newer than the build when something in it was removed.
+async function entriesUnder(folder) {
+  return (await readdir(folder, { recursive: true }).catch(() => [])).map((name) => join(folder, name))
 }
 
 // dist/stamp is written last, so that a build that failed half-way counts as stale.
@@ -145,7 +148,7 @@ const stamp = join(dist, 'stamp')
 async function isStale() {
   const built = await stat(stamp).catch(() => undefined)
   if (!built) return true
-  const sources = [...await filesUnder(join(root, 'src')), ...await filesUnder(join(root, 'kernels'))]
+  const sources = [...await entriesUnder(join(root, 'src')), ...await entriesUnder(join(root, 'kernels'))]
   sources.push(join(root, 'src'), join(root, 'package.json'), join(root, 'tsconfig.json'))
   const changed = await Promise.all(sources.map(async (path) => (await stat(path)).mtimeMs))
   return Math.max(...changed) >= built.mtimeMs
@@ -158,6 +161,7 @@ export async function buildPackage({ force = false } = {}) {
   await mkdir(dist, { recursive: true })
   await Promise.all([buildForNode(), buildForBrowser(), buildTypes()])
   await writeFile(stamp, started.toISOString() + '\n')
+  await utimes(stamp, started, started) // what changed while we built is newer
   return true
 }
 

@@ -9,7 +9,8 @@
 // as passed only with uvu's own summary, at least one test in it, and a reason for whatever it skipped.
 
 import { spawn } from 'node:child_process'
-import { readdir, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildPackage, bundle, root, tsc } from '../src/build.mjs'
@@ -28,7 +29,8 @@ const cache = join(root, 'node_modules', '.cache', 'unrolled', 'test', String(pr
 const totals = { passed: 0, failed: 0, skipped: 0 }
 const children = new Set()
 
-const paint = (code, text) => process.stdout.isTTY && !process.env.NO_COLOR ? `\x1b[${code}m${text}\x1b[0m` : text
+const colours = process.stdout.isTTY && !process.env.NO_COLOR
+const paint = (code, text) => colours ? `\x1b[${code}m${text}\x1b[0m` : text
 
 async function main() {
   const started = performance.now()
@@ -58,7 +60,8 @@ async function runStep(name, step) {
 
 async function runFile(file) {
   const started = performance.now()
-  const result = await compile(file).then(execute, (error) => ({ output: error.message, complaint: 'no bundle' }))
+  const noBundle = (error) => ({ output: error.message, complaint: 'could not be bundled' })
+  const result = await compile(file).then(execute, noBundle)
   return { ...judge(result), milliseconds: performance.now() - started }
 }
 
@@ -76,7 +79,7 @@ async function compile(file) {
 
 function execute(path) {
   return new Promise((done) => {
-    const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' }
+    const { FORCE_COLOR, ...env } = { ...process.env, NO_COLOR: '1' }
     // detached: a process group of its own, so that whatever the test has started ends with it
     const child = spawn(process.execPath, ['--enable-source-maps', '--expose-gc', path], {
       cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'],
@@ -105,7 +108,7 @@ function judge({ output, complaint }) {
   const [total, passed, skipped] = summary ? summary.slice(1).map(Number) : [0, 0, 0]
   const reasons = [...output.matchAll(/(?:^|[•✘] )(skip:.*)$/gm)].map((match) => match[1])
   let failed = total - passed
-  if (!complaint && !summary) complaint = 'ended without a summary: a promise never settled, or run() was not called'
+  if (!complaint && !summary) complaint = 'ended without a summary: a promise never settled, or no run()'
   if (!complaint && total === 0 && skipped === 0) complaint = 'no test in it'
   if (!complaint && skipped > 0 && reasons.length === 0) complaint = 'skipped without a line "skip: reason"'
   if (complaint && failed === 0) failed = 1
@@ -116,9 +119,11 @@ function report(name, { passed, failed, skipped, reasons = [], output, complaint
   totals.passed += passed
   totals.failed += failed
   totals.skipped += skipped
-  const counts = `${passed} passed` + (failed ? `, ${failed} failed` : '') + (skipped ? `, ${skipped} skipped` : '')
+  const others = (failed ? `, ${failed} failed` : '') + (skipped ? `, ${skipped} skipped` : '')
+  const counts = `${passed} passed${others}`
   const mark = failed ? paint(31, 'FAIL') : paint(32, 'ok  ')
-  console.log(`${mark} ${name.padEnd(32)} ${counts.padEnd(28)} ${(milliseconds / 1000).toFixed(1).padStart(6)} s`)
+  const time = (milliseconds / 1000).toFixed(1)
+  console.log(`${mark} ${name.padEnd(32)} ${counts.padEnd(28)} ${time.padStart(6)} s`)
   for (const reason of reasons) console.log(`     ${reason}`)
   if (failed) console.log([complaint, output.trim()].filter(Boolean).join('\n').replace(/^/gm, '     '))
 }
@@ -131,14 +136,13 @@ function kill(child) {
   }
 }
 
-process.on('exit', () => children.forEach(kill))
+process.on('exit', () => {
+  children.forEach(kill)
+  rmSync(cache, { recursive: true, force: true })
+})
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
 
-try {
-  await main()
-} finally {
-  await rm(cache, { recursive: true, force: true })
-}
+await main()
 const { passed, failed, skipped } = totals
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0

