@@ -1,0 +1,47 @@
+// Errors are part of the product: one line, what was wrong, the shapes, the remedy.
+//
+//   op: what was wrong; a is [2, 3], b is [4, 5]; what is needed
+//
+// The text is built only when a check fails, so a check in a hot path costs one comparison.
+
+/** Base class of every error that is the user's to mend. The command line prints its message and nothing else. */
+export class UnrolledError extends Error {
+  override name = 'UnrolledError'
+}
+
+/** Shapes, axes, dtypes or devices that do not fit an op. */
+export class ShapeError extends UnrolledError {
+  override name = 'ShapeError'
+}
+
+/** A tape or scope used in a way that cannot be right: closed, stale, interleaved, or a tensor that outlived its owner. */
+export class TapeError extends UnrolledError {
+  override name = 'TapeError'
+}
+
+/** A value that had to be finite is NaN or infinite. */
+export class NonFiniteError extends UnrolledError {
+  override name = 'NonFiniteError'
+}
+
+/** Throws a ShapeError with the (lazily built) message unless the condition holds. */
+export function check(condition: boolean, message: () => string): asserts condition {
+  if (!condition) throw new ShapeError(message())
+}
+
+/** How a shape is printed: [2, 3]; a scalar is []. */
+export function show(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`
+}
+
+/** Throws unless `value` is a whole number >= least, naming what it is. */
+export function checkCount(what: string, value: number, least = 1): void {
+  if (!Number.isInteger(value) || value < least) {
+    throw new UnrolledError(`${what} is ${value}; it must be a whole number of ${least} or more`)
+  }
+}
+
+/** Throws unless `value` is a finite number, naming what it is. */
+export function checkFinite(what: string, value: number): void {
+  if (!Number.isFinite(value)) throw new UnrolledError(`${what} is ${value}; it must be a finite number`)
+}

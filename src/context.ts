@@ -1,0 +1,104 @@
+// What is open right now: which tapes record, who owns the memory that ops allocate, and where in the net we are.
+//
+// Ownership. While a tape records, it owns everything that is computed, since its backward pass needs it (the outermost
+// tape, if they are nested). Otherwise the innermost scope owns. With nothing open, a result belongs to whoever made it.
+// Everything here is synchronous; `pushed` and `popped` refuse openings and closings that are out of order, so that two
+// trainings that interleave across an await are told so and never mixed up. Read tape.ts next.
+
+import { TapeError } from './check.ts'
+import type { Memory } from './device.ts'
+
+/** Where in an unrolled net an op was recorded. `t: 'all'` is a product over all time steps at once. */
+export interface Where {
+  readonly layer?: number
+  readonly direction?: 'forward' | 'reverse'
+  readonly t?: number | 'all'
+}
+
+export interface Owner {
+  own(memory: Memory): void
+}
+
+export interface Recorder<R> extends Owner {
+  push(record: R): void
+}
+
+/** Open scopes and tapes, outermost first. */
+const stack: Owner[] = []
+/** The tapes that record now: those open, less those whose backward pass is running, none inside `untracked`. */
+let recorders: readonly Recorder<unknown>[] = []
+let where: Where = {}
+
+/** Gives memory that an op has just allocated to its owner. */
+export function adopt(memory: Memory): void {
+  const owner = recorders[0] ?? stack.at(-1)
+  if (owner) owner.own(memory)
+  else memory.device.unowned(memory)
+}
+
+export function isRecording(): boolean {
+  return recorders.length > 0
+}
+
+/** Appends a record to every tape that records. */
+export function pushRecord<R>(record: R): void {
+  for (const recorder of recorders) recorder.push(record)
+}
+
+export function pushed(owner: Owner): void {
+  stack.push(owner)
+}
+
+/** Takes the innermost owner off the stack; refuses another one, which means that two users were interleaved. */
+export function popped(owner: Owner): void {
+  const at = stack.lastIndexOf(owner)
+  stack.splice(at, 1)
+  if (at !== stack.length) {
+    throw new TapeError(
+      'close: another tape or scope was opened inside this one and is still open; close the inner one first, ' +
+      'and let no await of one training stand between the opening and closing of another')
+  }
+}
+
+/** Records to these tapes only, while `fn` runs. */
+export function recordingTo<T>(tapes: readonly Recorder<unknown>[], fn: () => T): T {
+  const before = recorders
+  recorders = tapes
+  try {
+    return fn()
+  } finally {
+    recorders = before
+  }
+}
+
+export function currentRecorders(): readonly Recorder<unknown>[] {
+  return recorders
+}
+
+export function setRecorders(tapes: readonly Recorder<unknown>[]): void {
+  recorders = tapes
+}
+
+export function currentWhere(): Where {
+  return where
+}
+
+/** Runs fn with a place in the net added to what is recorded: at({ layer: 0, t: 3 }, () => cell.step(x, state)). */
+export function at<T>(place: Where, fn: () => T): T {
+  const before = where
+  where = { ...before, ...place }
+  try {
+    return fn()
+  } finally {
+    where = before
+  }
+}
+
+/** How a place is printed: "layer 0, forward, t = 3". */
+export function showWhere(place: Where): string {
+  const parts: string[] = []
+  if (place.layer !== undefined) parts.push(`layer ${place.layer}`)
+  if (place.direction !== undefined) parts.push(place.direction)
+  if (place.t !== undefined) parts.push(place.t === 'all' ? 'all steps' : `t = ${place.t}`)
+  return parts.join(', ')
+}

@@ -1,0 +1,288 @@
+// The cpu device: the contract of ../device.ts kept in plain loops, in float32 or, for judging gradients, in float64.
+// It is the reference: finite differences judge float64, float64 judges float32, float32 judges every other device.
+// Here each primitive finds its arrays and asks the pool for its output; the arithmetic is in elementwise.ts, matmul.ts, move.ts.
+
+import { check, show, TapeError, UnrolledError } from '../check.ts'
+import type {
+  BinaryOp, Device, DType, FloatArray, FloatType, Memory, MemoryReport, NumberArray, UnaryOp, View,
+} from '../device.ts'
+import { fillUniform } from '../random.ts'
+import { broadcastShapes, broadcastStrides, reducedShape, sameShape, type Shape, sizeOf, stridesOf } from '../shape.ts'
+import float32 from './instance.ts?float32'
+import float64 from './instance.ts?float64'
+import { CpuMemory, Pool } from './pool.ts'
+
+class CpuDevice implements Device {
+  readonly name = 'cpu'
+  readonly dtype: FloatType
+  private readonly pool = new Pool()
+  private readonly loops: typeof float32
+  /** where a number that stands for a scalar operand is put, so that loops see arrays only: one place per operand */
+  private readonly scalars: readonly [FloatArray, FloatArray]
+
+  constructor(dtype: FloatType) {
+    this.dtype = dtype
+    this.loops = dtype === 'float32' ? float32 : float64
+    const scalar = () => (dtype === 'float32' ? new Float32Array(1) : new Float64Array(1))
+    this.scalars = [scalar(), scalar()]
+  }
+
+  // Memory
+
+  memory(): MemoryReport {
+    return this.pool.report()
+  }
+
+  resetPeak(): void {
+    this.pool.resetPeak()
+  }
+
+  upload(values: ArrayLike<number>, dtype: DType): Memory {
+    check(dtype === 'int32' || dtype === this.dtype, () =>
+      `upload: this device holds ${this.dtype} and int32; the values are ${dtype}; open cpu({ precision: '${dtype}' })`)
+    const memory = this.pool.take(this, dtype, values.length)
+    memory.data.set(values)
+    return memory
+  }
+
+  free(memory: Memory): void {
+    this.pool.give(this.own(memory))
+  }
+
+  unowned(memory: Memory): void {
+    this.pool.watch(this.own(memory))
+  }
+
+  async read(x: View): Promise<NumberArray> {
+    return this.data(x).slice(x.offset, x.offset + sizeOf(x.shape))
+  }
+
+  // Elementwise
+
+  fill(length: number, value: number): Memory {
+    const y = this.take(length)
+    this.floats(y).fill(value)
+    return y
+  }
+
+  unary(op: UnaryOp, x: View): Memory {
+    const n = sizeOf(x.shape)
+    const y = this.take(n)
+    this.loops.unaryLoops[op](this.floats(y), this.floatsOf(op, x), x.offset, n)
+    return y
+  }
+
+  binary(op: BinaryOp, a: View | number, b: View | number, shape: Shape): Memory {
+    const y = this.take(sizeOf(shape))
+    const out = this.floats(y)
+    const loop = this.loops.binaryLoops[op]
+    const A = this.operand(op, a, 0)
+    const B = this.operand(op, b, 1)
+    const ia = typeof a === 'number' ? 0 : a.offset
+    const ib = typeof b === 'number' ? 0 : b.offset
+    const wholeA = typeof a !== 'number' && sameShape(a.shape, shape)
+    const wholeB = typeof b !== 'number' && sameShape(b.shape, shape)
+    // The common cases need no walk: equal shapes, or one side a scalar.
+    if ((wholeA || sizeOfOperand(a) === 1) && (wholeB || sizeOfOperand(b) === 1)) {
+      loop(out, 0, A, ia, wholeA ? 1 : 0, B, ib, wholeB ? 1 : 0, out.length)
+      return y
+    }
+    this.loops.eachRun(shape, [operandStrides(a, shape), operandStrides(b, shape)], (iy, [oa, ob], [sa, sb], n) =>
+      loop(out, iy, A, ia + oa!, sa!, B, ib + ob!, sb!, n))
+    return y
+  }
+
+  select(condition: View, a: View | number, b: View | number, shape: Shape): Memory {
+    const y = this.take(sizeOf(shape))
+    const out = this.floats(y)
+    const C = this.floatsOf('where', condition)
+    const A = this.operand('where', a, 0)
+    const B = this.operand('where', b, 1)
+    const ia = typeof a === 'number' ? 0 : a.offset
+    const ib = typeof b === 'number' ? 0 : b.offset
+    const strides = [condition, a, b].map((x) => operandStrides(x, shape))
+    this.loops.eachRun(shape, strides, (iy, [oc, oa, ob], [sc, sa, sb], n) =>
+      this.loops.selectLoop(out, iy, C, condition.offset + oc!, sc!, A, ia + oa!, sa!, B, ib + ob!, sb!, n))
+    return y
+  }
+
+  // Reductions and products
+
+  reduce(op: 'sum' | 'max', x: View, axes: readonly number[]): Memory {
+    const y = this.take(sizeOf(reducedShape(x.shape, axes, false)))
+    this.loops.reduce(op, this.floats(y), this.floatsOf(op, x), x.offset, x.shape, axes)
+    return y
+  }
+
+  matmul(a: View, b: View, transposeA: boolean, transposeB: boolean): Memory {
+    const [M, K] = lastTwo(a.shape, transposeA)
+    const [, N] = lastTwo(b.shape, transposeB)
+    const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2))
+    const c = this.take(sizeOf(batch) * M * N)
+    const out = this.floats(c)
+    const A = matrix(this.floatsOf('matmul', a), a, transposeA)
+    const B = matrix(this.floatsOf('matmul', b), b, transposeB)
+    const startA = A.offset
+    const startB = B.offset
+    const strides = [a, b].map((x) => broadcastStrides(x.shape.slice(0, -2), batch))
+    const sizes = [M * K, K * N]
+    this.loops.eachRun(batch, strides, (i, [oa, ob], [sa, sb], n) => {
+      for (let k = 0; k < n; k++) {
+        A.offset = startA + (oa! + k * sa!) * sizes[0]!
+        B.offset = startB + (ob! + k * sb!) * sizes[1]!
+        this.loops.matmul(out, (i + k) * M * N, A, B, M, N, K)
+      }
+    })
+    return c
+  }
+
+  // Moving
+
+  window(x: View, start: number, strides: readonly number[], shape: Shape): Memory {
+    const y = this.pool.take(this, x.memory.dtype, sizeOf(shape))
+    this.loops.window(y.data, this.data(x), x.offset + start, strides, shape)
+    return y
+  }
+
+  place(x: View, start: number, strides: readonly number[], shape: Shape): Memory {
+    const y = this.fill(sizeOf(shape), 0)
+    this.loops.place(this.floats(y), this.floatsOf('place', x), x.offset, start, strides, x.shape)
+    return y
+  }
+
+  concat(parts: readonly View[], axis: number): Memory {
+    const shape = [...parts[0]!.shape]
+    shape[axis] = parts.reduce((sum, part) => sum + part.shape[axis]!, 0)
+    const strides = stridesOf(shape)
+    const y = this.pool.take(this, parts[0]!.memory.dtype, sizeOf(shape))
+    let start = 0
+    for (const part of parts) {
+      this.loops.place(y.data, this.data(part), part.offset, start, strides, part.shape)
+      start += part.shape[axis]! * strides[axis]!
+    }
+    return y
+  }
+
+  reverseTime(x: View, lengths: View): Memory {
+    const [T = 1, B = 1, ...rest] = x.shape
+    const y = this.take(sizeOf(x.shape))
+    const X = this.floatsOf('reverseTime', x)
+    this.loops.reverseTime(this.floats(y), X, x.offset, this.data(lengths), lengths.offset, T, B, sizeOf(rest))
+    return y
+  }
+
+  // Rows by index
+
+  gatherRows(table: View, index: View): Memory {
+    const [V = 1, D = 1] = table.shape
+    const N = sizeOf(index.shape)
+    const y = this.take(N * D)
+    const rows = this.floatsOf('gather', table)
+    this.loops.gatherRows(this.floats(y), rows, table.offset, this.data(index), index.offset, N, V, D)
+    return y
+  }
+
+  scatterAddRows(rows: View, index: View, count: number): Memory {
+    const [N = 1, D = 1] = rows.shape
+    const y = this.fill(count * D, 0)
+    const R = this.floatsOf('scatterAdd', rows)
+    this.loops.scatterAddRows(this.floats(y), R, rows.offset, this.data(index), index.offset, N, count, D)
+    return y
+  }
+
+  oneHot(index: View, count: number, ignore: number | undefined): Memory {
+    const N = sizeOf(index.shape)
+    const y = this.fill(N * count, 0)
+    this.loops.oneHot(this.floats(y), this.data(index), index.offset, N, count, ignore)
+    return y
+  }
+
+  // Random numbers
+
+  uniform(length: number, key: readonly [number, number], counter: number): Memory {
+    const y = this.take(length)
+    fillUniform(this.floats(y), key, counter)
+    return y
+  }
+
+  // In place
+
+  copyInto(target: View, x: View): void {
+    const n = sizeOf(x.shape)
+    this.data(target).set(this.data(x).subarray(x.offset, x.offset + n), target.offset)
+    target.memory.version++
+  }
+
+  accumulate(target: View, x: View): void {
+    const y = this.floatsOf('accumulate', target)
+    this.loops.accumulateLoop(y, target.offset, this.floatsOf('accumulate', x), x.offset, sizeOf(x.shape))
+    target.memory.version++
+  }
+
+  // Finding arrays
+
+  private take(length: number): CpuMemory {
+    return this.pool.take(this, this.dtype, length)
+  }
+
+  private own(memory: Memory): CpuMemory {
+    if (memory instanceof CpuMemory && memory.device === this) return memory
+    throw new UnrolledError(`${this.name}: this tensor lives on another device; read it and upload it here`)
+  }
+
+  private data(x: View): NumberArray {
+    const memory = this.own(x.memory)
+    if (memory.freed) {
+      throw new TapeError(
+        `a tensor of shape ${show(x.shape)} is used after the tape or scope that owned it was closed; ` +
+        'keep(x), before closing, copies a result out')
+    }
+    return memory.data
+  }
+
+  private floats(memory: Memory): FloatArray {
+    return this.own(memory).data as FloatArray
+  }
+
+  private floatsOf(op: string, x: View): FloatArray {
+    check(x.memory.dtype === this.dtype, () =>
+      `${op}: a tensor of shape ${show(x.shape)} is ${x.memory.dtype}; it must be ${this.dtype}`)
+    return this.data(x) as FloatArray
+  }
+
+  private operand(op: string, x: View | number, place: 0 | 1): FloatArray {
+    if (typeof x !== 'number') return this.floatsOf(op, x)
+    this.scalars[place][0] = x
+    return this.scalars[place]
+  }
+}
+
+function sizeOfOperand(x: View | number): number {
+  return typeof x === 'number' ? 1 : sizeOf(x.shape)
+}
+
+function operandStrides(x: View | number, shape: Shape): readonly number[] {
+  return typeof x === 'number' ? shape.map(() => 0) : broadcastStrides(x.shape, shape)
+}
+
+/** [rows, columns] of the last two axes, after the transpose. */
+function lastTwo(shape: Shape, transpose: boolean): [number, number] {
+  const [rows, columns] = shape.slice(-2) as [number, number]
+  return transpose ? [columns, rows] : [rows, columns]
+}
+
+function matrix(data: FloatArray, x: View, transpose: boolean) {
+  const width = x.shape.at(-1)!
+  return { data, offset: x.offset, rows: transpose ? 1 : width, columns: transpose ? width : 1 }
+}
+
+/**
+ * The cpu device: plain loops, the reference.
+ * @param options.precision float32 (the default), or float64 for checking gradients
+ */
+export function cpu(options: { precision?: FloatType } = {}): Device {
+  const precision = options.precision ?? 'float32'
+  check(precision === 'float32' || precision === 'float64', () =>
+    `cpu: precision is ${String(precision)}; it must be float32 or float64`)
+  return new CpuDevice(precision)
+}

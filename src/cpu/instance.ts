@@ -1,0 +1,13 @@
+// All loops of the cpu device under one name. device.ts loads this module twice, as './instance.ts?float32' and
+// './instance.ts?float64': V8 keeps one set of type feedback per loaded function, and a loop that has seen both array
+// types runs several times slower on each. The bundler keeps the two copies apart (src/build.mjs).
+
+import { accumulateLoop, binaryLoops, eachRun, selectLoop, unaryLoops } from './elementwise.ts'
+import { matmul } from './matmul.ts'
+import { gatherRows, oneHot, place, reduce, reverseTime, scatterAddRows, window } from './move.ts'
+
+export default {
+  accumulateLoop, binaryLoops, eachRun, selectLoop, unaryLoops,
+  matmul,
+  gatherRows, oneHot, place, reduce, reverseTime, scatterAddRows, window,
+}

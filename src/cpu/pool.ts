@@ -1,0 +1,85 @@
+// Memory of the cpu device: typed arrays that are used again. A training step asks for the same sizes each time, so a
+// free list per (type, length) makes a step allocate nothing after the first, and keeps its working set warm in the cache.
+
+import { TapeError } from '../check.ts'
+import type { Device, DType, Memory, MemoryReport, NumberArray } from '../device.ts'
+
+/** A typed array and its bookkeeping. A new one is made for each use, so that a stale holder is recognised. */
+export class CpuMemory implements Memory {
+  readonly device: Device
+  readonly dtype: DType
+  readonly length: number
+  readonly data: NumberArray
+  version = 0
+  freed = false
+
+  constructor(device: Device, dtype: DType, data: NumberArray) {
+    this.device = device
+    this.dtype = dtype
+    this.length = data.length
+    this.data = data
+  }
+}
+
+export class Pool {
+  private readonly lists = new Map<string, NumberArray[]>()
+  private readonly lost = new FinalizationRegistry<number>((bytes) => this.count(-bytes))
+  private live = 0
+  private peak = 0
+  private pooled = 0
+  private buffers = 0
+
+  /** An array of `length` numbers; what it holds is undefined. */
+  take(device: Device, dtype: DType, length: number): CpuMemory {
+    const list = this.lists.get(`${dtype}${length}`)
+    const data = list?.pop()
+    if (data) this.pooled -= data.byteLength
+    const memory = new CpuMemory(device, dtype, data ?? allocate(dtype, length))
+    this.count(memory.data.byteLength)
+    return memory
+  }
+
+  give(memory: CpuMemory): void {
+    if (memory.freed) throw new TapeError(`free: memory of ${memory.length} numbers was given back twice`)
+    memory.freed = true
+    this.lost.unregister(memory)
+    const bytes = memory.data.byteLength
+    this.count(-bytes)
+    // Sizes that never come back must not pile up: keep at most as much as was ever in use at once.
+    if (this.pooled + bytes > this.peak) this.empty()
+    const key = `${memory.dtype}${memory.length}`
+    const list = this.lists.get(key)
+    if (list) list.push(memory.data)
+    else this.lists.set(key, [memory.data])
+    this.pooled += bytes
+  }
+
+  /** Memory that nobody promised to free: counted out when the garbage collector takes it. */
+  watch(memory: CpuMemory): void {
+    this.lost.register(memory, memory.data.byteLength, memory)
+  }
+
+  report(): MemoryReport {
+    return { live: this.live, peak: this.peak, pooled: this.pooled, buffers: this.buffers }
+  }
+
+  resetPeak(): void {
+    this.peak = this.live
+  }
+
+  private empty(): void {
+    this.lists.clear()
+    this.pooled = 0
+  }
+
+  private count(bytes: number): void {
+    this.live += bytes
+    this.buffers += bytes < 0 ? -1 : 1
+    if (this.live > this.peak) this.peak = this.live
+  }
+}
+
+function allocate(dtype: DType, length: number): NumberArray {
+  if (dtype === 'int32') return new Int32Array(length)
+  return dtype === 'float32' ? new Float32Array(length) : new Float64Array(length)
+}

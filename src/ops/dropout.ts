@@ -1,0 +1,22 @@
+// Dropout (Srivastava et al. 2014): each value is zeroed with probability p and the others grow by 1 / (1 - p), so that the
+// expectation stays. The numbers come from the generator that is passed in: with the same seed and position, the same mask.
+// Leaving dropout out (evaluation) is not calling it.
+
+import { UnrolledError } from '../check.ts'
+import type { Random } from '../random.ts'
+import { record } from '../tape.ts'
+import type { Tensor } from '../tensor.ts'
+import { greater, mul } from './elementwise.ts'
+
+/** Zeros with probability p, the rest scaled by 1 / (1 - p). */
+export function dropout(x: Tensor, p: number, rng: Random): Tensor {
+  if (!(p >= 0 && p < 1)) throw new UnrolledError(`dropout: p is ${p}; it must lie in [0, 1)`)
+  if (p === 0) return x
+  return mul(x, mul(greater(uniformLike(x, rng), p - 2 ** -25), 1 / (1 - p)))
+}
+
+/** A tensor of x's shape with uniform numbers in [0, 1); no gradient, on purpose. */
+function uniformLike(x: Tensor, rng: Random): Tensor {
+  const memory = x.device.uniform(x.size, rng.key, rng.take(x.size))
+  return record('uniform', [x], { memory, shape: x.shape }, () => [null])
+}

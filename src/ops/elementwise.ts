@@ -1,0 +1,222 @@
+// Elementwise ops, each with its vjp beside it. Two tensors are broadcast as NumPy does it; a number stands for a scalar.
+// Values are stable in float32 for |x| = 100, and so are gradients: sigmoid' is y (1 - y), softplus' is sigmoid(x).
+//
+// `dy => [...]` gives, for dy = dLoss/dy, one gradient per input. For two operands, `broadcast` sums each gradient over the
+// axes along which its operand was repeated. Composed ops (silu, gelu, clamp) get their gradients from their parts.
+// Next: reduce.ts for sumTo; matmul.ts.
+
+import { check, show, UnrolledError } from '../check.ts'
+import type { BinaryOp, UnaryOp } from '../device.ts'
+import { broadcastShapes } from '../shape.ts'
+import { record, type Result } from '../tape.ts'
+import { commonDevice, Tensor } from '../tensor.ts'
+import { sumTo } from './reduce.ts'
+
+type Operand = Tensor | number
+
+function unary(op: UnaryOp, x: Tensor): Result {
+  return { memory: x.device.unary(op, x), shape: x.shape }
+}
+
+/** Runs a binary primitive and records it; da and db give the gradients before they are summed to the operands' shapes. */
+function broadcast(
+  op: BinaryOp, a: Operand, b: Operand,
+  da: ((dy: Tensor, y: Tensor) => Tensor) | null, db: ((dy: Tensor, y: Tensor) => Tensor) | null,
+): Tensor {
+  const tensors = [a, b].filter((x) => x instanceof Tensor)
+  const device = commonDevice(op, tensors)
+  const shape = broadcastShapes(op, shapeOf(a), shapeOf(b))
+  const result = { memory: device.binary(op, a, b, shape), shape }
+  const vjps = [[a, da], [b, db]] as const
+  return record(op, tensors, result, (dy, y) => vjps.flatMap(([x, vjp]) => {
+    if (typeof x === 'number') return []
+    return [vjp && (() => sumTo(vjp(dy, y), x.shape))]
+  }))
+}
+
+function shapeOf(x: Operand): readonly number[] {
+  return typeof x === 'number' ? [] : x.shape
+}
+
+// Arithmetic
+
+/** a + b */
+export function add(a: Operand, b: Operand): Tensor {
+  return broadcast('add', a, b, (dy) => dy, (dy) => dy)
+}
+
+/** a - b */
+export function sub(a: Operand, b: Operand): Tensor {
+  return broadcast('sub', a, b, (dy) => dy, (dy) => neg(dy))
+}
+
+/** a b, element by element */
+export function mul(a: Operand, b: Operand): Tensor {
+  return broadcast('mul', a, b, (dy) => mul(dy, b), (dy) => mul(dy, a))
+}
+
+/** a / b */
+export function div(a: Operand, b: Operand): Tensor {
+  return broadcast('div', a, b, (dy) => div(dy, b), (dy, y) => neg(div(mul(dy, y), b)))
+}
+
+/** a^b; the gradient for b is 0 where a is 0 or less (there log a does not exist) */
+export function pow(a: Operand, b: Operand): Tensor {
+  const da = (dy: Tensor) => {
+    if (b === 0) return mul(dy, 0)
+    const slope = mul(b, pow(a, sub1(b)))
+    return mul(dy, b instanceof Tensor ? where(equal(b, 0), 0, slope) : slope)
+  }
+  const db = (dy: Tensor, y: Tensor) => {
+    if (typeof a === 'number') return mul(dy, mul(y, Math.log(a)))
+    const positive = greater(a, 0)
+    return mul(dy, where(positive, mul(y, log(where(positive, a, 1))), 0))
+  }
+  return broadcast('pow', a, b, da, db)
+}
+
+function sub1(b: Operand): Operand {
+  return typeof b === 'number' ? b - 1 : sub(b, 1)
+}
+
+/** The larger of a and b; where they are equal each gets half of the gradient. */
+export function maximum(a: Operand, b: Operand): Tensor {
+  return broadcast('maximum', a, b, (dy) => mul(dy, winner(a, b)), (dy) => mul(dy, winner(b, a)))
+}
+
+/** The smaller of a and b; where they are equal each gets half of the gradient. */
+export function minimum(a: Operand, b: Operand): Tensor {
+  return broadcast('minimum', a, b, (dy) => mul(dy, winner(b, a)), (dy) => mul(dy, winner(a, b)))
+}
+
+/** 1 where a > b, 1/2 where they are equal, else 0 */
+function winner(a: Operand, b: Operand): Tensor {
+  return add(greater(a, b), mul(equal(a, b), 0.5))
+}
+
+/** x kept between low and high; the gradient passes where low <= x <= high */
+export function clamp(x: Tensor, low: number, high: number): Tensor {
+  if (!(low <= high)) throw new UnrolledError(`clamp: low is ${low}, high is ${high}; low must not exceed high`)
+  const inside = sub(1, add(greater(low, x), greater(x, high)))
+  return add(mul(x, inside), add(mul(greater(low, x), low === -Infinity ? 0 : low), mul(greater(x, high), high === Infinity ? 0 : high)))
+}
+
+// Comparisons: 1 where they hold, else 0; no gradient, on purpose
+
+export function equal(a: Operand, b: Operand): Tensor {
+  return broadcast('equal', a, b, null, null)
+}
+
+export function greater(a: Operand, b: Operand): Tensor {
+  return broadcast('greater', a, b, null, null)
+}
+
+export function less(a: Operand, b: Operand): Tensor {
+  return greater(b, a)
+}
+
+/** 1 where x is finite, 0 where it is NaN or infinite */
+export function isFinite(x: Tensor): Tensor {
+  return record('isFinite', [x], unary('isFinite', x), () => [null])
+}
+
+/** a where the condition is not 0, b elsewhere; the gradient goes to the side that was taken */
+export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  const shape = broadcastShapes('where', broadcastShapes('where', condition.shape, shapeOf(a)), shapeOf(b))
+  const tensors = [condition, a, b].filter((x) => x instanceof Tensor)
+  const result = { memory: commonDevice('where', tensors).select(condition, a, b, shape), shape }
+  return record('where', tensors, result, (dy) => [
+    null,
+    ...(a instanceof Tensor ? [() => sumTo(where(condition, dy, 0), a.shape)] : []),
+    ...(b instanceof Tensor ? [() => sumTo(where(condition, 0, dy), b.shape)] : []),
+  ])
+}
+
+// Functions of one tensor
+
+/** -x */
+export function neg(x: Tensor): Tensor {
+  return record('neg', [x], unary('neg', x), (dy) => [() => neg(dy)])
+}
+
+/** |x|; the gradient at 0 is 0 */
+export function abs(x: Tensor): Tensor {
+  return record('abs', [x], unary('abs', x), (dy) => [() => mul(dy, sign(x))])
+}
+
+/** -1, 0 or 1; no gradient, on purpose */
+export function sign(x: Tensor): Tensor {
+  return record('sign', [x], unary('sign', x), () => [null])
+}
+
+/** e^x */
+export function exp(x: Tensor): Tensor {
+  return record('exp', [x], unary('exp', x), (dy, y) => [() => mul(dy, y)])
+}
+
+/** e^x - 1, exact for small x */
+export function expm1(x: Tensor): Tensor {
+  return record('expm1', [x], unary('expm1', x), (dy, y) => [() => mul(dy, add(y, 1))])
+}
+
+/** The natural logarithm. */
+export function log(x: Tensor): Tensor {
+  return record('log', [x], unary('log', x), (dy) => [() => div(dy, x)])
+}
+
+/** log(1 + x), exact for small x */
+export function log1p(x: Tensor): Tensor {
+  return record('log1p', [x], unary('log1p', x), (dy) => [() => div(dy, add(x, 1))])
+}
+
+/** The square root. */
+export function sqrt(x: Tensor): Tensor {
+  return record('sqrt', [x], unary('sqrt', x), (dy, y) => [() => div(mul(dy, 0.5), y)])
+}
+
+/** x^2 */
+export function square(x: Tensor): Tensor {
+  return record('square', [x], unary('square', x), (dy) => [() => mul(dy, mul(x, 2))])
+}
+
+/** The hyperbolic tangent; tanh' = 1 - y^2. */
+export function tanh(x: Tensor): Tensor {
+  return record('tanh', [x], unary('tanh', x), (dy, y) => [() => mul(dy, sub(1, square(y)))])
+}
+
+/** The logistic function 1 / (1 + e^-x); its derivative is y (1 - y). */
+export function sigmoid(x: Tensor): Tensor {
+  return record('sigmoid', [x], unary('sigmoid', x), (dy, y) => [() => mul(dy, mul(y, sub(1, y)))])
+}
+
+/** max(x, 0); the gradient at 0 is 0 */
+export function relu(x: Tensor): Tensor {
+  return record('relu', [x], unary('relu', x), (dy) => [() => mul(dy, greater(x, 0))])
+}
+
+/** log(1 + e^x), without overflow */
+export function softplus(x: Tensor): Tensor {
+  return record('softplus', [x], unary('softplus', x), (dy) => [() => mul(dy, sigmoid(x))])
+}
+
+/** x sigmoid(x), also called swish (Elfwing et al. 2017) */
+export function silu(x: Tensor): Tensor {
+  return mul(x, sigmoid(x))
+}
+
+/** x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))): the tanh form of Hendrycks and Gimpel 2016, section 2 */
+export function gelu(x: Tensor): Tensor {
+  const inner = mul(add(x, mul(mul(square(x), x), 0.044715)), Math.sqrt(2 / Math.PI))
+  return mul(mul(x, 0.5), add(tanh(inner), 1))
+}
+
+/** The same values, cut off from the tape: no gradient flows back through it. Truncation of BPTT is a detach of the state. */
+export function detach(x: Tensor): Tensor {
+  return record('detach', [x], x, () => [null])
+}
+
+/** Throws unless the tensor holds indices. */
+export function checkIndices(op: string, index: Tensor): void {
+  check(index.dtype === 'int32', () =>
+    `${op}: the index is ${index.dtype} ${show(index.shape)}; it must be int32: tensor(values, { dtype: 'int32', device })`)
+}

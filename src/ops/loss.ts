@@ -1,0 +1,81 @@
+// Losses, from logits where there is a choice, because only then are they stable. Each is PyTorch's of the same name.
+//
+//   crossEntropy          -sum_v onehot(target)_v logSoftmax(x)_v         (nats)
+//   binaryCrossEntropy    max(x, 0) - x t + log(1 + e^-|x|)               (nats), = softplus(x) - x t
+//   mse (x - t)^2,  l1 |x - t|,  huber: d^2/2 for |d| <= delta, else delta (|d| - delta/2)
+
+import { check, show, UnrolledError } from '../check.ts'
+import { sameShape, type Shape } from '../shape.ts'
+import type { Tensor } from '../tensor.ts'
+import { abs, checkIndices, div, minimum, mul, neg, softplus, square, sub } from './elementwise.ts'
+import { oneHot } from './gather.ts'
+import { mean, sum } from './reduce.ts'
+import { logSoftmax } from './softmax.ts'
+
+export type Reduction = 'mean' | 'sum' | 'none'
+
+export interface CrossEntropyOptions {
+  /** targets with this value count for nothing; PyTorch's default is -100 */
+  ignoreIndex?: number
+  /** a weight for each class, [V]; the mean is then divided by the weights of the targets that count */
+  weight?: Tensor
+  reduction?: Reduction
+}
+
+/**
+ * The cross-entropy in nats of logits [..., V] against targets [...] (int32).
+ * @throws UnrolledError if a target is neither in 0..V-1 nor the ignored index
+ */
+export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  const { ignoreIndex = -100, weight, reduction = 'mean' } = options
+  checkIndices('crossEntropy', targets)
+  check(logits.rank >= 1 && sameShape(logits.shape.slice(0, -1), targets.shape), () =>
+    `crossEntropy: logits is ${show(logits.shape)}, targets is ${show(targets.shape)}; needed are [..., V] and [...]`)
+  const V = logits.shape.at(-1)!
+  check(weight === undefined || sameShape(weight.shape, [V]), () =>
+    `crossEntropy: weight is ${show(weight!.shape)}; it must be [${V}], one for each class`)
+  const hot = oneHot(targets, V, ignoreIndex) // [..., V], zeros where ignored
+  const weighted = weight ? mul(hot, weight) : hot
+  const losses = neg(sum(mul(weighted, logSoftmax(logits)), -1)) // [...]
+  if (reduction !== 'mean') return reduce('crossEntropy', losses, reduction)
+  return div(sum(losses), sum(weighted))
+}
+
+/** The cross-entropy in nats of logits against probabilities of the same shape, for yes-or-no outputs. */
+export function binaryCrossEntropy(logits: Tensor, targets: Tensor, reduction: Reduction = 'mean'): Tensor {
+  checkSame('binaryCrossEntropy', logits.shape, targets.shape)
+  return reduce('binaryCrossEntropy', sub(softplus(logits), mul(logits, targets)), reduction)
+}
+
+/** The squared error (x - t)^2. */
+export function mse(x: Tensor, target: Tensor, reduction: Reduction = 'mean'): Tensor {
+  checkSame('mse', x.shape, target.shape)
+  return reduce('mse', square(sub(x, target)), reduction)
+}
+
+/** The absolute error |x - t|. */
+export function l1(x: Tensor, target: Tensor, reduction: Reduction = 'mean'): Tensor {
+  checkSame('l1', x.shape, target.shape)
+  return reduce('l1', abs(sub(x, target)), reduction)
+}
+
+/** Squared near the target, absolute beyond delta (Huber 1964): with m = min(|d|, delta) it is m (|d| - m / 2). */
+export function huber(x: Tensor, target: Tensor, options: { delta?: number, reduction?: Reduction } = {}): Tensor {
+  const { delta = 1, reduction = 'mean' } = options
+  checkSame('huber', x.shape, target.shape)
+  if (!(delta > 0)) throw new UnrolledError(`huber: delta is ${delta}; it must be a positive number`)
+  const distance = abs(sub(x, target))
+  const near = minimum(distance, delta)
+  return reduce('huber', mul(near, sub(distance, mul(near, 0.5))), reduction)
+}
+
+function reduce(op: string, losses: Tensor, reduction: Reduction): Tensor {
+  if (reduction === 'mean') return mean(losses)
+  if (reduction === 'sum') return sum(losses)
+  if (reduction === 'none') return losses
+  throw new UnrolledError(`${op}: reduction is ${String(reduction)}; it must be mean, sum or none`)
+}
+
+function checkSame(op: string, a: Shape, b: Shape): void {
+  check(sameShape(a, b), () => `${op}: shapes differ; x is ${show(a)}, target is ${show(b)}; they must be equal`)
+}

@@ -1,0 +1,66 @@
+// The matrix product and its gradients. With C = A B:
+//
+//   dA = dC B^T        dB = A^T dC
+//
+// Both are matrix products again, and since a transpose is only a flag, nothing is copied. Leading axes are a batch and
+// broadcast. `linear` is what layers use: y = x W^T + b with W [out, in], PyTorch's layout.
+
+import { check, show } from '../check.ts'
+import { broadcastShapes } from '../shape.ts'
+import { record } from '../tape.ts'
+import { commonDevice, type Tensor } from '../tensor.ts'
+import { add } from './elementwise.ts'
+import { reshape } from './move.ts'
+import { sumTo } from './reduce.ts'
+
+export interface MatmulOptions {
+  /** use A^T (its last two axes swapped) */
+  transposeA?: boolean
+  /** use B^T */
+  transposeB?: boolean
+}
+
+/**
+ * C = op(A) op(B): [..., M, K] times [..., K, N] gives [..., M, N].
+ * @throws ShapeError if a rank is below 2, the inner sizes differ, or the batch axes do not broadcast
+ */
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  const { transposeA = false, transposeB = false } = options
+  check(a.rank >= 2 && b.rank >= 2, () =>
+    `matmul: a is ${show(a.shape)}, b is ${show(b.shape)}; both need at least two axes: reshape a vector to [1, n] or [n, 1]`)
+  // One matrix b for a whole batch of a: all rows of a at once, one large product.
+  if (a.rank > 2 && b.rank === 2 && !transposeA) {
+    const flat = matmul(reshape(a, [-1, a.shape.at(-1)!]), b, options)
+    return reshape(flat, [...a.shape.slice(0, -1), flat.shape[1]!])
+  }
+  const [M, K] = matrixShape(a, transposeA)
+  const [K2, N] = matrixShape(b, transposeB)
+  check(K === K2, () =>
+    `matmul: inner sizes differ; a is ${show(a.shape)}${transposeA ? ' transposed' : ''}, ` +
+    `b is ${show(b.shape)}${transposeB ? ' transposed' : ''}; ${K} must equal ${K2}`)
+  const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2))
+  const memory = commonDevice('matmul', [a, b]).matmul(a, b, transposeA, transposeB)
+  return record('matmul', [a, b], { memory, shape: [...batch, M, N] }, (dy) => [
+    () => sumTo(transposeA
+      ? matmul(b, dy, { transposeA: transposeB, transposeB: true })
+      : matmul(dy, b, { transposeB: !transposeB }), a.shape),
+    () => sumTo(transposeB
+      ? matmul(dy, a, { transposeA: true, transposeB: transposeA })
+      : matmul(a, dy, { transposeA: !transposeA }), b.shape),
+  ])
+}
+
+function matrixShape(x: Tensor, transposed: boolean): [number, number] {
+  const [rows, columns] = x.shape.slice(-2) as [number, number]
+  return transposed ? [columns, rows] : [rows, columns]
+}
+
+/** y = x W^T + b for every row of x: x [..., in], weight [out, in], bias [out] or none; y [..., out]. */
+export function affine(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  check(weight.rank === 2 && x.rank >= 1 && x.shape.at(-1) === weight.shape[1], () =>
+    `linear: x is ${show(x.shape)}, weight is ${show(weight.shape)}; x must end in ${weight.shape[1]} features`)
+  const rows = x.rank === 1 ? reshape(x, [1, -1]) : x
+  const y = matmul(rows, weight, { transposeB: true })
+  const z = bias ? add(y, bias) : y
+  return x.rank === 1 ? reshape(z, [-1]) : z
+}

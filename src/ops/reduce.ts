@@ -1,0 +1,57 @@
+// Reductions over axes: sum, mean, max, logsumexp. A repeated value's gradient is a sum; a summed value's gradient is repeated.
+// `axes` may be one axis, several, or nothing for all; negative axes count from the end; `keep` leaves them as size 1.
+// Next: softmax.ts, which is built on logsumexp.
+
+import { check, show } from '../check.ts'
+import { broadcastAxes, normalizeAxes, reducedShape, sameShape, type Shape } from '../shape.ts'
+import { record } from '../tape.ts'
+import type { Tensor } from '../tensor.ts'
+import { add, detach, div, equal, exp, log, mul, sub } from './elementwise.ts'
+import { broadcastTo, reshape } from './move.ts'
+
+export type Axes = number | readonly number[]
+
+/** The sum of x over the axes. */
+export function sum(x: Tensor, axes?: Axes, keep = false): Tensor {
+  const list = normalizeAxes('sum', axes, x.shape)
+  const result = { memory: x.device.reduce('sum', x, list), shape: reducedShape(x.shape, list, keep) }
+  const kept = reducedShape(x.shape, list, true)
+  return record('sum', [x], result, (dy) => [() => broadcastTo(reshape(dy, kept), x.shape)])
+}
+
+/** The mean of x over the axes. */
+export function mean(x: Tensor, axes?: Axes, keep = false): Tensor {
+  const list = normalizeAxes('mean', axes, x.shape)
+  const count = list.reduce((n, axis) => n * x.shape[axis]!, 1)
+  check(count > 0, () => `mean: x is ${show(x.shape)}; the mean of no values does not exist`)
+  return mul(sum(x, list, keep), 1 / count)
+}
+
+/** The largest value over the axes; values that tie for it share its gradient equally. */
+export function max(x: Tensor, axes?: Axes, keep = false): Tensor {
+  const list = normalizeAxes('max', axes, x.shape)
+  check(list.every((axis) => x.shape[axis]! > 0), () => `max: x is ${show(x.shape)}; the largest of no values does not exist`)
+  const result = { memory: x.device.reduce('max', x, list), shape: reducedShape(x.shape, list, keep) }
+  const kept = reducedShape(x.shape, list, true)
+  return record('max', [x], result, (dy, y) => [() => {
+    const ties = equal(x, reshape(y, kept))
+    return mul(div(ties, sum(ties, list, true)), reshape(dy, kept))
+  }])
+}
+
+/**
+ * log(sum(e^x)) over the axes, computed as m + log(sum(e^(x - m))) with m the largest x, so that nothing overflows.
+ * m is a constant of the calculation: the result does not depend on it, so no gradient flows through it.
+ */
+export function logsumexp(x: Tensor, axes?: Axes, keep = false): Tensor {
+  const list = normalizeAxes('logsumexp', axes, x.shape)
+  const m = detach(max(x, list, true))
+  const y = add(log(sum(exp(sub(x, m)), list, true)), m)
+  return keep ? y : reshape(y, reducedShape(x.shape, list, false))
+}
+
+/** Sums x down to a shape that broadcasts to x's: the gradient of broadcasting. */
+export function sumTo(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x
+  return reshape(sum(x, broadcastAxes(shape, x.shape)), shape)
+}

@@ -1,0 +1,16 @@
+// softmax and its logarithm, over one axis (the last, unless told). logSoftmax(x) = x - logsumexp(x) never overflows and
+// never takes the log of zero; softmax(x) = e^(logSoftmax(x)). Losses on top of them are in loss.ts.
+
+import type { Tensor } from '../tensor.ts'
+import { exp, sub } from './elementwise.ts'
+import { logsumexp } from './reduce.ts'
+
+/** log of the softmax: x - logsumexp(x) along the axis. */
+export function logSoftmax(x: Tensor, axis = -1): Tensor {
+  return sub(x, logsumexp(x, axis, true))
+}
+
+/** e^x / sum(e^x) along the axis: positive numbers that add up to 1. */
+export function softmax(x: Tensor, axis = -1): Tensor {
+  return exp(logSoftmax(x, axis))
+}

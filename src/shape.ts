@@ -1,0 +1,91 @@
+// Shapes: sizes, strides, and broadcasting as NumPy does it. Tensors are row-major, rank 0 to 4.
+//
+// Broadcasting lines shapes up from the right; an axis of size 1 (or a missing one) is repeated. Its gradient is the sum
+// over the repeated copies, because each copy contributes to the loss: `broadcastAxes` says which axes those are.
+
+import { check, show } from './check.ts'
+
+export type Shape = readonly number[]
+
+export const MAX_RANK = 4
+
+/** Number of elements of a shape; 1 for a scalar []. */
+export function sizeOf(shape: Shape): number {
+  let size = 1
+  for (const n of shape) size *= n
+  return size
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** Row-major strides, in elements: [2, 3, 4] -> [12, 4, 1]. */
+export function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length)
+  let step = 1
+  for (let i = shape.length - 1; i >= 0; i--) {
+    strides[i] = step
+    step *= shape[i]!
+  }
+  return strides
+}
+
+/** The shape that a and b broadcast to, or a ShapeError that names the op and both shapes. */
+export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
+  if (sameShape(a, b)) return a
+  const rank = Math.max(a.length, b.length)
+  const out = new Array<number>(rank)
+  for (let i = 1; i <= rank; i++) {
+    const m = a[a.length - i] ?? 1
+    const n = b[b.length - i] ?? 1
+    check(m === n || m === 1 || n === 1, () =>
+      `${op}: shapes do not broadcast; a is ${show(a)}, b is ${show(b)}; ` +
+      `counted from the right, sizes must be equal or 1 (here ${m} and ${n})`)
+    out[rank - i] = m === 1 ? n : m
+  }
+  return out
+}
+
+/** Strides with which a tensor of shape `from` is read as if it had shape `to`: 0 where it is repeated. */
+export function broadcastStrides(from: Shape, to: Shape): number[] {
+  const own = stridesOf(from)
+  const lead = to.length - from.length
+  return to.map((_, i) => (i < lead || from[i - lead] === 1 ? 0 : own[i - lead]!))
+}
+
+/** The axes of `to` along which a tensor of shape `from` was repeated: those its gradient is summed over. */
+export function broadcastAxes(from: Shape, to: Shape): number[] {
+  const lead = to.length - from.length
+  const axes: number[] = []
+  for (let i = 0; i < to.length; i++) if (i < lead || (from[i - lead] === 1 && to[i] !== 1)) axes.push(i)
+  return axes
+}
+
+/** An axis counted from the end if negative, checked against the rank. */
+export function normalizeAxis(op: string, axis: number, shape: Shape): number {
+  const positive = axis < 0 ? axis + shape.length : axis
+  check(Number.isInteger(positive) && positive >= 0 && positive < shape.length, () =>
+    `${op}: axis ${axis} does not exist; x is ${show(shape)}; axes run from ${-shape.length} to ${shape.length - 1}`)
+  return positive
+}
+
+/** Axes as a sorted list; undefined means all of them. */
+export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, shape: Shape): number[] {
+  if (axes === undefined) return shape.map((_, i) => i)
+  const list = (typeof axes === 'number' ? [axes] : axes).map((axis) => normalizeAxis(op, axis, shape))
+  check(new Set(list).size === list.length, () => `${op}: an axis is named twice; axes are ${show(list)}`)
+  return list.sort((a, b) => a - b)
+}
+
+/** The shape left after reducing over the axes; with keep, reduced axes stay as size 1. */
+export function reducedShape(shape: Shape, axes: readonly number[], keep: boolean): number[] {
+  const out: number[] = []
+  shape.forEach((n, i) => {
+    if (!axes.includes(i)) out.push(n)
+    else if (keep) out.push(1)
+  })
+  return out
+}

@@ -1,0 +1,264 @@
+// The tape: reverse-mode automatic differentiation, in one page.
+//
+// Every op appends a record { op, inputs, outputs, vjp, where }. The order of calls already is a topological order, so the
+// backward pass is a loop over the records from last to first. With dy = dLoss/dy for a record's output y, its vjp
+// (vector-Jacobian product) gives dLoss/dx for each input x, and a tensor that was used several times gets the sum:
+//
+//   dLoss/dx = sum over the ops y = f(x) of (dy/dx)^T dLoss/dy
+//
+// Gradients are a map that is returned, not a field of the tensor: asking twice gives the same numbers.
+// vjps are written with the same ops, so that a tape inside a tape records them and gives second derivatives.
+// Read ops/elementwise.ts next for the vjps, backward.ts for how sums of gradients are held.
+
+import { Backward } from './backward.ts'
+import { check, NonFiniteError, show, TapeError } from './check.ts'
+import {
+  adopt, currentRecorders, currentWhere, isRecording, popped, pushed, pushRecord, type Recorder, recordingTo,
+  setRecorders, showWhere, type Where,
+} from './context.ts'
+import type { Memory } from './device.ts'
+import { type Shape, sizeOf } from './shape.ts'
+import { commonDevice, dispose, leaves, mapTree, Tensor, type Tree } from './tensor.ts'
+
+/** One gradient for each input, computed only if asked for; null says "no gradient, on purpose". */
+export type Gradients<I extends readonly Tensor[]> = { readonly [K in keyof I]: (() => Tensor) | null }
+
+export interface TapeRecord {
+  readonly op: string
+  readonly inputs: readonly Tensor[]
+  readonly outputs: readonly Tensor[]
+  /** dys[i] is the gradient of output i (zeros if nothing depends on it) */
+  readonly vjp: (dys: readonly Tensor[]) => readonly ((() => Tensor) | null)[]
+  readonly where: Where
+}
+
+/** What an op computed: new memory, or a view (the same memory as an input's). */
+export interface Result {
+  readonly memory: Memory
+  readonly shape: Shape
+  readonly offset?: number
+}
+
+/**
+ * Makes an op's output and, if a tape is open, records how gradients flow through it. The only way for an op to make a
+ * tensor, so that an op without a vjp, or with too few gradients for its inputs, does not compile.
+ */
+export function record<const I extends readonly Tensor[]>(
+  op: string, inputs: I, result: Result, vjp: (dy: Tensor, y: Tensor) => Gradients<I>,
+): Tensor {
+  const [y] = recordMany(op, inputs, [result], ([dy], [out]) => vjp(dy!, out!))
+  return y!
+}
+
+/** The same for an op with several outputs; dys and ys are in the order of the results. */
+export function recordMany<const I extends readonly Tensor[]>(
+  op: string, inputs: I, results: readonly Result[],
+  vjp: (dys: readonly Tensor[], ys: readonly Tensor[]) => Gradients<I>,
+): Tensor[] {
+  commonDevice(op, inputs)
+  const fresh = new Set(results.map((result) => result.memory))
+  for (const x of inputs) fresh.delete(x.memory) // a view belongs to whoever owns what it looks at
+  fresh.forEach(adopt)
+  const outputs = results.map((result) => new Tensor(result.memory, result.offset ?? 0, result.shape))
+  if (isRecording()) {
+    pushRecord<TapeRecord>({ op, inputs, outputs, vjp: (dys) => vjp(dys, outputs), where: currentWhere() })
+  }
+  return outputs
+}
+
+/** Owns what is computed while it is open, with no gradients: sampling, evaluation, preparing data. */
+export class Scope {
+  private readonly owned: Memory[] = []
+  private closed = false
+
+  constructor() {
+    pushed(this)
+  }
+
+  /** Not for users: takes ownership of memory that an op allocated. */
+  own(memory: Memory): void {
+    this.owned.push(memory)
+  }
+
+  get isClosed(): boolean {
+    return this.closed
+  }
+
+  /** Copies results out, so that they outlive this scope: they are then yours. `replaced`, if given, is given back. */
+  keep<S extends Tree>(tree: S, replaced?: Tree): S {
+    const copy = mapTree(tree, copyOut)
+    if (replaced) dispose(replaced)
+    return copy
+  }
+
+  /** Gives all memory back to the device. */
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    try {
+      popped(this)
+    } finally {
+      for (const memory of this.owned) if (!memory.freed) memory.device.free(memory)
+      this.owned.length = 0
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+function copyOut(x: Tensor): Tensor {
+  const memory = x.device.window(x, 0, [1], [x.size])
+  x.device.unowned(memory)
+  return new Tensor(memory, 0, x.shape)
+}
+
+/** Runs fn with no tape recording, and gives back all memory it used but its result's, which goes to the present owner. */
+export function untracked<S extends Tree | void>(fn: () => S): S {
+  const scope = new Scope()
+  try {
+    const result = recordingTo([], fn)
+    if (result === undefined) return result
+    const copies = mapTree(result as Tree, copyOut)
+    scope.close()
+    for (const x of leaves(copies)) adopt(x.memory)
+    return copies as S
+  } finally {
+    scope.close()
+  }
+}
+
+export interface TapeOptions {
+  /** keep a finite-or-not flag of every op, for check() */
+  watch?: boolean
+  /** the open tape that this one is nested in, for second derivatives */
+  inside?: Tape
+}
+
+/** Named gradients, in the order of the parameters. */
+export type GradientMap = Map<string, Tensor>
+
+export class Tape extends Scope implements Recorder<TapeRecord> {
+  readonly records: TapeRecord[] = []
+  private readonly outer: readonly Recorder<unknown>[]
+  /** the version of every tensor from outside (parameters, batches) when it was first used */
+  private readonly versions = new Map<Memory, number>()
+  private readonly flags: { what: string, where: Where, finite: Tensor, size: number }[] | null
+
+  constructor(options: TapeOptions = {}) {
+    const outer = currentRecorders()
+    const innermost = outer.at(-1)
+    if (innermost !== options.inside) {
+      throw new TapeError(options.inside
+        ? 'Tape: `inside` must be the innermost open tape, and no backward pass of it may be running'
+        : 'Tape: another tape is open; close it first (no await of one training may stand inside another), ' +
+          'or nest on purpose, for second derivatives, with new Tape({ inside: outer })')
+    }
+    super()
+    this.outer = outer
+    this.flags = options.watch ? [] : null
+    setRecorders([...outer, this])
+  }
+
+  /** Not for users: appends a record. */
+  push(record: TapeRecord): void {
+    this.records.push(record)
+    for (const { memory } of record.inputs) {
+      if (!this.versions.has(memory)) this.versions.set(memory, memory.version)
+    }
+    if (this.flags) for (const y of record.outputs) this.flag(record.op, record.where, y)
+  }
+
+  override close(): void {
+    if (!this.isClosed) setRecorders(this.outer)
+    super.close()
+  }
+
+  /**
+   * The gradients of a scalar with respect to tensors: an array for an array, a map with the same names for a map. A tensor
+   * that the loss does not depend on gets zeros. They belong to this tape, like all it computed.
+   * @throws TapeError if the tape is closed, a parameter was updated since, or the loss was not recorded on it
+   */
+  gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[]
+  gradients(loss: Tensor, wrt: ReadonlyMap<string, Tensor>): GradientMap
+  gradients(loss: Tensor, wrt: readonly Tensor[] | ReadonlyMap<string, Tensor>): Tensor[] | GradientMap {
+    check(loss.size === 1, () => `gradients: the loss is ${show(loss.shape)}; it must be a scalar: take its sum or mean`)
+    const list = wrt instanceof Map ? [...wrt.values()] : [...(wrt as readonly Tensor[])]
+    const found = this.backward(loss, list)
+    if (wrt instanceof Map) return new Map([...wrt.keys()].map((name, i) => [name, found[i]!]))
+    return found
+  }
+
+  /** The backward pass; `visit`, if given, sees every record with the gradients of its outputs and for its inputs. */
+  backward(loss: Tensor, wrt: readonly Tensor[], visit?: Visitor): Tensor[] {
+    this.checkUsable(loss)
+    const reached = this.reachableFrom(wrt)
+    return recordingTo(this.outer, () => {
+      const backward = new Backward(wrt, this.outer.length > 0 ? null : this)
+      try {
+        backward.seed(loss)
+        for (let i = this.records.length - 1; i >= 0; i--) {
+          const record = this.records[i]!
+          const dys = backward.take(record, reached)
+          if (!dys) continue
+          backward.step(record, dys, reached, (dx, k) => {
+            if (this.flags) this.flag(`the gradient through ${record.op}, input ${k},`, record.where, dx)
+          }, visit)
+        }
+        return backward.results()
+      } finally {
+        backward.close()
+      }
+    })
+  }
+
+  /** Throws a NonFiniteError that names the first op and step that produced a NaN or an infinity. Needs `watch: true`. */
+  async check(): Promise<void> {
+    if (!this.flags) throw new TapeError('check: this tape does not watch; open it with new Tape({ watch: true })')
+    for (const { what, where, finite, size } of this.flags) {
+      const bad = size - await finite.item()
+      if (bad === 0) continue
+      const place = showWhere(where)
+      throw new NonFiniteError(
+        `${what} gave ${bad} of ${size} values that are not finite${place ? `, at ${place}` : ''}: ` +
+        'the first non-finite result of this tape')
+    }
+  }
+
+  private flag(what: string, where: Where, y: Tensor): void {
+    if (y.dtype === 'int32') return
+    const { device } = y
+    const each = device.unary('isFinite', y)
+    const sum = device.reduce('sum', new Tensor(each, 0, [y.size]), [0])
+    device.free(each)
+    this.own(sum)
+    this.flags!.push({ what, where, finite: new Tensor(sum, 0, []), size: sizeOf(y.shape) })
+  }
+
+  private checkUsable(loss: Tensor): void {
+    if (this.isClosed) throw new TapeError('gradients: this tape is closed; ask before closing it')
+    if (!this.records.some((r) => r.outputs.includes(loss))) {
+      throw new TapeError('gradients: the loss was not computed on this tape; compute it while the tape is open')
+    }
+    for (const [memory, version] of this.versions) {
+      if (memory.version !== version) {
+        throw new TapeError(
+          `gradients: a tensor of ${memory.length} values was updated in place after this tape used it; ` +
+          'ask for gradients before the update, and open a new tape for the next step')
+      }
+    }
+  }
+
+  /** All tensors that depend on one of `wrt`: gradients need not flow anywhere else. */
+  private reachableFrom(wrt: readonly Tensor[]): Set<Tensor> {
+    const reached = new Set(wrt)
+    for (const record of this.records) {
+      if (record.inputs.some((x) => reached.has(x))) for (const y of record.outputs) reached.add(y)
+    }
+    return reached
+  }
+}
+
+/** Sees a record on the way back: dys are the gradients of its outputs, dxs those for its inputs (null: none). */
+export type Visitor = (record: TapeRecord, dys: readonly Tensor[], dxs: readonly (Tensor | null)[]) => void
