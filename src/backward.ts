@@ -68,7 +68,7 @@ export class Backward {
       return dx
     })
     visit?.(record, dys, dxs)
-    dxs.forEach((dx, k) => { if (dx) this.add(record.op, record.inputs[k]!, dx) })
+    dxs.forEach((dx, k) => { if (dx) this.add(record.op, record.inputs[k], dx) })
     for (const y of record.outputs) this.release(y)
     this.sweep()
   }

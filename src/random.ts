@@ -57,7 +57,7 @@ export function fillUniform(out: Float32Array | Float64Array, key: readonly [num
       block = wanted
       philox(words, block >>> 0, Math.floor(block / 2 ** 32), 0, 0, key[0], key[1])
     }
-    out[i] = (words[position % 4]! >>> 8) / 2 ** 24
+    out[i] = (words[position % 4] >>> 8) / 2 ** 24
   }
 }
 
@@ -83,7 +83,7 @@ export class Random {
   uniform(count: number, low = 0, high = 1): Float64Array {
     const out = new Float64Array(count)
     fillUniform(out, this.key, this.take(count))
-    for (let i = 0; i < count; i++) out[i] = low + (high - low) * out[i]!
+    for (let i = 0; i < count; i++) out[i] = low + (high - low) * out[i]
     return out
   }
 
@@ -94,8 +94,8 @@ export class Random {
     const out = new Float64Array(count)
     for (let i = 0; i < count; i++) {
       const pair = 2 * (i >> 1)
-      const radius = Math.sqrt(-2 * Math.log(1 - u[pair]!)) // 1 - u is never 0
-      const angle = 2 * Math.PI * u[pair + 1]!
+      const radius = Math.sqrt(-2 * Math.log(1 - u[pair])) // 1 - u is never 0
+      const angle = 2 * Math.PI * u[pair + 1]
       out[i] = mean + deviation * radius * (i % 2 === 0 ? Math.cos(angle) : Math.sin(angle))
     }
     return out
@@ -103,7 +103,7 @@ export class Random {
 
   /** A whole number, uniform in 0 .. below - 1. */
   integer(below: number): number {
-    return Math.min(below - 1, Math.floor(this.uniform(1)[0]! * below))
+    return Math.min(below - 1, Math.floor(this.uniform(1)[0] * below))
   }
 
   /** The numbers 0 .. count - 1 in random order (Fisher and Yates). */
@@ -111,8 +111,8 @@ export class Random {
     const order = Int32Array.from({ length: count }, (_, i) => i)
     for (let i = count - 1; i > 0; i--) {
       const j = this.integer(i + 1)
-      const held = order[i]!
-      order[i] = order[j]!
+      const held = order[i]
+      order[i] = order[j]
       order[j] = held
     }
     return order
@@ -121,16 +121,16 @@ export class Random {
   /** An index drawn with the given probabilities (non-negative, any positive sum). */
   categorical(weights: ArrayLike<number>): number {
     let total = 0
-    for (let i = 0; i < weights.length; i++) total += weights[i]!
+    for (let i = 0; i < weights.length; i++) total += weights[i]
     if (!(total > 0 && total < Infinity)) {
       throw new UnrolledError(`categorical: the weights sum to ${total}; they must be finite, with a positive sum`)
     }
-    let left = this.uniform(1)[0]! * total
+    let left = this.uniform(1)[0] * total
     let last = 0
     for (let i = 0; i < weights.length; i++) {
-      if (weights[i]! <= 0) continue
+      if (weights[i] <= 0) continue
       last = i
-      left -= weights[i]!
+      left -= weights[i]
       if (left < 0) return i
     }
     return last // rounding can leave a crumb: then it is the last possible one

@@ -28,7 +28,7 @@ export function stridesOf(shape: Shape): number[] {
   let step = 1
   for (let i = shape.length - 1; i >= 0; i--) {
     strides[i] = step
-    step *= shape[i]!
+    step *= shape[i]
   }
   return strides
 }
@@ -53,7 +53,7 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
 export function broadcastStrides(from: Shape, to: Shape): number[] {
   const own = stridesOf(from)
   const lead = to.length - from.length
-  return to.map((_, i) => (i < lead || from[i - lead] === 1 ? 0 : own[i - lead]!))
+  return to.map((_, i) => (i < lead || from[i - lead] === 1 ? 0 : own[i - lead]))
 }
 
 /** The axes of `to` along which a tensor of shape `from` was repeated: those its gradient is summed over. */

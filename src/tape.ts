@@ -186,7 +186,7 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
     check(loss.size === 1, () => `gradients: the loss is ${show(loss.shape)}; it must be a scalar: take its sum or mean`)
     const list = wrt instanceof Map ? [...wrt.values()] : [...(wrt as readonly Tensor[])]
     const found = this.backward(loss, list)
-    if (wrt instanceof Map) return new Map([...wrt.keys()].map((name, i) => [name, found[i]!]))
+    if (wrt instanceof Map) return new Map([...wrt.keys()].map((name, i) => [name, found[i]]))
     return found
   }
 
@@ -199,7 +199,7 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
       try {
         backward.seed(loss)
         for (let i = this.records.length - 1; i >= 0; i--) {
-          const record = this.records[i]!
+          const record = this.records[i]
           const dys = backward.take(record, reached)
           if (!dys) continue
           backward.step(record, dys, reached, (dx, k) => {

@@ -46,7 +46,7 @@ export class Tensor implements View {
   /** The one value of a tensor of size 1. */
   async item(): Promise<number> {
     check(this.size === 1, () => `item: x is ${show(this.shape)}; it must hold exactly one value`)
-    return (await this.read())[0]!
+    return (await this.read())[0]
   }
 
   /** Writes the values of `x` into this tensor, in place: how a parameter is updated. A tape that used it becomes stale. */
@@ -69,7 +69,7 @@ export class Tensor implements View {
     const cell = (v: number) => (this.dtype === 'int32' ? String(v) : v.toFixed(digits)).padStart(digits + 4)
     const print = (axis: number, start: number): string => {
       const length = this.shape[axis]
-      if (length === undefined) return cell(values[start]!)
+      if (length === undefined) return cell(values[start])
       const step = sizeOf(this.shape.slice(axis + 1))
       const parts = Array.from({ length }, (_, i) => print(axis + 1, start + i * step))
       return `[${parts.join(axis === this.rank - 1 ? ' ' : `\n${' '.repeat(axis + 1)}`)}]`

@@ -128,8 +128,8 @@ class CpuDevice implements Device {
     const sizes = [M * K, K * N]
     this.loops.eachRun(batch, strides, (i, [oa, ob], [sa, sb], n) => {
       for (let k = 0; k < n; k++) {
-        A.offset = startA + (oa! + k * sa!) * sizes[0]!
-        B.offset = startB + (ob! + k * sb!) * sizes[1]!
+        A.offset = startA + (oa! + k * sa!) * sizes[0]
+        B.offset = startB + (ob! + k * sb!) * sizes[1]
         this.loops.matmul(out, (i + k) * M * N, A, B, M, N, K)
       }
     })
@@ -151,14 +151,14 @@ class CpuDevice implements Device {
   }
 
   concat(parts: readonly View[], axis: number): Memory {
-    const shape = [...parts[0]!.shape]
-    shape[axis] = parts.reduce((sum, part) => sum + part.shape[axis]!, 0)
+    const shape = [...parts[0].shape]
+    shape[axis] = parts.reduce((sum, part) => sum + part.shape[axis], 0)
     const strides = stridesOf(shape)
-    const y = this.pool.take(this, parts[0]!.memory.dtype, sizeOf(shape))
+    const y = this.pool.take(this, parts[0].memory.dtype, sizeOf(shape))
     let start = 0
     for (const part of parts) {
       this.loops.place(y.data, this.data(part), part.offset, start, strides, part.shape)
-      start += part.shape[axis]! * strides[axis]!
+      start += part.shape[axis] * strides[axis]
     }
     return y
   }

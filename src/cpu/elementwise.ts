@@ -16,62 +16,62 @@ type BinaryLoop = (
 /** tanh: Math.tanh is exact and slow (17 ns); in float32 the exponential form is just as exact, once tiny x is set apart. */
 function tanhFloat32(y: FloatArray, x: FloatArray, ix: number, n: number): void {
   for (let i = 0; i < n; i++) {
-    const v = x[ix + i]!
+    const v = x[ix + i]
     y[i] = v > -1e-5 && v < 1e-5 ? v : 1 - 2 / (Math.exp(2 * v) + 1)
   }
 }
 
 export const unaryLoops: Record<UnaryOp, UnaryLoop> = {
-  neg: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = -x[ix + i]! },
-  abs: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.abs(x[ix + i]!) },
-  sign: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.sign(x[ix + i]!) },
-  exp: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.exp(x[ix + i]!) },
-  expm1: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.expm1(x[ix + i]!) },
-  log: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.log(x[ix + i]!) },
-  log1p: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.log1p(x[ix + i]!) },
-  sqrt: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.sqrt(x[ix + i]!) },
-  square: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = x[ix + i]! * x[ix + i]! },
+  neg: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = -x[ix + i] },
+  abs: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.abs(x[ix + i]) },
+  sign: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.sign(x[ix + i]) },
+  exp: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.exp(x[ix + i]) },
+  expm1: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.expm1(x[ix + i]) },
+  log: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.log(x[ix + i]) },
+  log1p: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.log1p(x[ix + i]) },
+  sqrt: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.sqrt(x[ix + i]) },
+  square: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = x[ix + i] * x[ix + i] },
   tanh: (y, x, ix, n) => {
     if (y instanceof Float32Array) return tanhFloat32(y, x, ix, n)
-    for (let i = 0; i < n; i++) y[i] = Math.tanh(x[ix + i]!)
+    for (let i = 0; i < n; i++) y[i] = Math.tanh(x[ix + i])
   },
   // e^-x may overflow to infinity for x < -709: 1 / infinity is the right 0
-  sigmoid: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = 1 / (1 + Math.exp(-x[ix + i]!)) },
-  relu: (y, x, ix, n) => { for (let i = 0; i < n; i++) { const v = x[ix + i]!; y[i] = v < 0 ? 0 : v } },
+  sigmoid: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = 1 / (1 + Math.exp(-x[ix + i])) },
+  relu: (y, x, ix, n) => { for (let i = 0; i < n; i++) { const v = x[ix + i]; y[i] = v < 0 ? 0 : v } },
   // log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): never overflows
   softplus: (y, x, ix, n) => {
-    for (let i = 0; i < n; i++) { const v = x[ix + i]!; y[i] = Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v))) }
+    for (let i = 0; i < n; i++) { const v = x[ix + i]; y[i] = Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v))) }
   },
-  isFinite: (y, x, ix, n) => { for (let i = 0; i < n; i++) { const v = x[ix + i]!; y[i] = v - v === 0 ? 1 : 0 } },
+  isFinite: (y, x, ix, n) => { for (let i = 0; i < n; i++) { const v = x[ix + i]; y[i] = v - v === 0 ? 1 : 0 } },
 }
 
 export const binaryLoops: Record<BinaryOp, BinaryLoop> = {
   add: (y, iy, a, ia, sa, b, ib, sb, n) => {
-    for (let i = 0; i < n; i++) y[iy + i] = a[ia + i * sa]! + b[ib + i * sb]!
+    for (let i = 0; i < n; i++) y[iy + i] = a[ia + i * sa] + b[ib + i * sb]
   },
   sub: (y, iy, a, ia, sa, b, ib, sb, n) => {
-    for (let i = 0; i < n; i++) y[iy + i] = a[ia + i * sa]! - b[ib + i * sb]!
+    for (let i = 0; i < n; i++) y[iy + i] = a[ia + i * sa] - b[ib + i * sb]
   },
   mul: (y, iy, a, ia, sa, b, ib, sb, n) => {
-    for (let i = 0; i < n; i++) y[iy + i] = a[ia + i * sa]! * b[ib + i * sb]!
+    for (let i = 0; i < n; i++) y[iy + i] = a[ia + i * sa] * b[ib + i * sb]
   },
   div: (y, iy, a, ia, sa, b, ib, sb, n) => {
-    for (let i = 0; i < n; i++) y[iy + i] = a[ia + i * sa]! / b[ib + i * sb]!
+    for (let i = 0; i < n; i++) y[iy + i] = a[ia + i * sa] / b[ib + i * sb]
   },
   pow: (y, iy, a, ia, sa, b, ib, sb, n) => {
-    for (let i = 0; i < n; i++) y[iy + i] = Math.pow(a[ia + i * sa]!, b[ib + i * sb]!)
+    for (let i = 0; i < n; i++) y[iy + i] = Math.pow(a[ia + i * sa], b[ib + i * sb])
   },
   maximum: (y, iy, a, ia, sa, b, ib, sb, n) => {
-    for (let i = 0; i < n; i++) y[iy + i] = Math.max(a[ia + i * sa]!, b[ib + i * sb]!)
+    for (let i = 0; i < n; i++) y[iy + i] = Math.max(a[ia + i * sa], b[ib + i * sb])
   },
   minimum: (y, iy, a, ia, sa, b, ib, sb, n) => {
-    for (let i = 0; i < n; i++) y[iy + i] = Math.min(a[ia + i * sa]!, b[ib + i * sb]!)
+    for (let i = 0; i < n; i++) y[iy + i] = Math.min(a[ia + i * sa], b[ib + i * sb])
   },
   equal: (y, iy, a, ia, sa, b, ib, sb, n) => {
-    for (let i = 0; i < n; i++) y[iy + i] = a[ia + i * sa]! === b[ib + i * sb]! ? 1 : 0
+    for (let i = 0; i < n; i++) y[iy + i] = a[ia + i * sa] === b[ib + i * sb] ? 1 : 0
   },
   greater: (y, iy, a, ia, sa, b, ib, sb, n) => {
-    for (let i = 0; i < n; i++) y[iy + i] = a[ia + i * sa]! > b[ib + i * sb]! ? 1 : 0
+    for (let i = 0; i < n; i++) y[iy + i] = a[ia + i * sa] > b[ib + i * sb] ? 1 : 0
   },
 }
 
@@ -80,12 +80,12 @@ export function selectLoop(
   y: FloatArray, iy: number, c: FloatArray, ic: number, sc: number,
   a: FloatArray, ia: number, sa: number, b: FloatArray, ib: number, sb: number, n: number,
 ): void {
-  for (let i = 0; i < n; i++) y[iy + i] = c[ic + i * sc]! !== 0 ? a[ia + i * sa]! : b[ib + i * sb]!
+  for (let i = 0; i < n; i++) y[iy + i] = c[ic + i * sc] !== 0 ? a[ia + i * sa] : b[ib + i * sb]
 }
 
 /** y += x */
 export function accumulateLoop(y: FloatArray, iy: number, x: FloatArray, ix: number, n: number): void {
-  for (let i = 0; i < n; i++) y[iy + i] = y[iy + i]! + x[ix + i]!
+  for (let i = 0; i < n; i++) y[iy + i] = y[iy + i] + x[ix + i]
 }
 
 /**
@@ -100,14 +100,14 @@ export function eachRun(
   const sizes: number[] = []
   const merged: number[][] = strides.map(() => [])
   for (let axis = 0; axis < shape.length; axis++) {
-    const n = shape[axis]!
+    const n = shape[axis]
     if (n === 0) return
     if (n === 1) continue
     const last = sizes.length - 1
-    const joins = last >= 0 && strides.every((s, k) => merged[k]![last] === s[axis]! * n)
-    if (joins) sizes[last]! *= n
+    const joins = last >= 0 && strides.every((s, k) => merged[k][last] === s[axis] * n)
+    if (joins) sizes[last] *= n
     else sizes.push(n)
-    strides.forEach((s, k) => { if (joins) merged[k]![last] = s[axis]!; else merged[k]!.push(s[axis]!) })
+    strides.forEach((s, k) => { if (joins) merged[k][last] = s[axis]; else merged[k].push(s[axis]) })
   }
   const n = sizes.pop() ?? 1
   const steps = merged.map((m) => m.pop() ?? 0)
@@ -117,9 +117,9 @@ export function eachRun(
     run(iy, offsets, steps, n)
     let axis = sizes.length - 1
     for (; axis >= 0; axis--) {
-      for (let k = 0; k < offsets.length; k++) offsets[k]! += merged[k]![axis]!
-      if (++position[axis]! < sizes[axis]!) break
-      for (let k = 0; k < offsets.length; k++) offsets[k]! -= merged[k]![axis]! * sizes[axis]!
+      for (let k = 0; k < offsets.length; k++) offsets[k] += merged[k][axis]
+      if (++position[axis] < sizes[axis]) break
+      for (let k = 0; k < offsets.length; k++) offsets[k] -= merged[k][axis] * sizes[axis]
       position[axis] = 0
     }
     if (axis < 0) return

@@ -51,14 +51,14 @@ function pack(
       const x2 = x1 + lineStep
       const x3 = x2 + lineStep
       for (let k = 0, s = 0; k < K; k++, s += step, p += TILE) {
-        panel[p] = x[x0 + s]!
-        panel[p + 1] = x[x1 + s]!
-        panel[p + 2] = x[x2 + s]!
-        panel[p + 3] = x[x3 + s]!
+        panel[p] = x[x0 + s]
+        panel[p + 1] = x[x1 + s]
+        panel[p + 2] = x[x2 + s]
+        panel[p + 3] = x[x3 + s]
       }
     } else {
       for (let k = 0; k < K; k++, p += TILE) {
-        for (let r = 0; r < TILE; r++) panel[p + r] = line + r < lines ? x[x0 + r * lineStep + k * step]! : 0
+        for (let r = 0; r < TILE; r++) panel[p + r] = line + r < lines ? x[x0 + r * lineStep + k * step] : 0
       }
     }
   }
@@ -71,8 +71,8 @@ function multiplyTile(A: Float64Array, p: number, B: Float64Array, q: number, K:
   let c20 = 0, c21 = 0, c22 = 0, c23 = 0
   let c30 = 0, c31 = 0, c32 = 0, c33 = 0
   for (const end = p + TILE * K; p < end; p += TILE, q += TILE) {
-    const b0 = B[q]!, b1 = B[q + 1]!, b2 = B[q + 2]!, b3 = B[q + 3]!
-    const a0 = A[p]!, a1 = A[p + 1]!, a2 = A[p + 2]!, a3 = A[p + 3]!
+    const b0 = B[q], b1 = B[q + 1], b2 = B[q + 2], b3 = B[q + 3]
+    const a0 = A[p], a1 = A[p + 1], a2 = A[p + 2], a3 = A[p + 3]
     c00 += a0 * b0; c01 += a0 * b1; c02 += a0 * b2; c03 += a0 * b3
     c10 += a1 * b0; c11 += a1 * b1; c12 += a1 * b2; c13 += a1 * b3
     c20 += a2 * b0; c21 += a2 * b1; c22 += a2 * b2; c23 += a2 * b3
@@ -87,7 +87,7 @@ function multiplyTile(A: Float64Array, p: number, B: Float64Array, q: number, K:
 /** Writes the tile's first `rows` x `columns` numbers to C, whose rows are N apart. */
 function store(c: FloatArray, ic: number, N: number, rows: number, columns: number): void {
   for (let r = 0; r < rows; r++) {
-    for (let s = 0; s < columns; s++) c[ic + r * N + s] = tile[r * TILE + s]!
+    for (let s = 0; s < columns; s++) c[ic + r * N + s] = tile[r * TILE + s]
   }
 }
 
@@ -100,7 +100,7 @@ function matmulRows(c: FloatArray, ic: number, a: Matrix, b: Matrix, M: number, 
     for (let j = 0; j < N; j++) {
       const q = b.offset + j * b.columns
       let sum = 0
-      for (let k = 0; k < K; k++) sum += A[p + k * stepA]! * B[q + k * stepB]!
+      for (let k = 0; k < K; k++) sum += A[p + k * stepA] * B[q + k * stepB]
       c[ic + i * N + j] = sum
     }
   }

@@ -21,11 +21,11 @@ export function place(
 }
 
 function readRun(y: NumberArray, iy: number, x: NumberArray, ix: number, step: number, n: number): void {
-  for (let i = 0; i < n; i++) y[iy + i] = x[ix + i * step]!
+  for (let i = 0; i < n; i++) y[iy + i] = x[ix + i * step]
 }
 
 function writeRun(y: NumberArray, iy: number, step: number, x: NumberArray, ix: number, n: number): void {
-  for (let i = 0; i < n; i++) y[iy + i * step] = x[ix + i]!
+  for (let i = 0; i < n; i++) y[iy + i * step] = x[ix + i]
 }
 
 /**
@@ -37,7 +37,7 @@ export function reduce(
 ): void {
   const kept = shape.map((n, axis) => (axes.includes(axis) ? 1 : n))
   const own = stridesOf(kept)
-  const strides = shape.map((_, axis) => (axes.includes(axis) ? 0 : own[axis]!))
+  const strides = shape.map((_, axis) => (axes.includes(axis) ? 0 : own[axis]))
   const totals = new Float64Array(sizeOf(kept)).fill(op === 'sum' ? 0 : -Infinity)
   const run = op === 'sum' ? sumRun : maxRun
   eachRun(shape, [strides], (i, [offset], [step], n) => run(totals, offset!, step!, x, ix + i, n))
@@ -46,16 +46,16 @@ export function reduce(
 
 function sumRun(y: Float64Array, iy: number, step: number, x: FloatArray, ix: number, n: number): void {
   if (step === 0) {
-    let sum = y[iy]!
-    for (let i = 0; i < n; i++) sum += x[ix + i]!
+    let sum = y[iy]
+    for (let i = 0; i < n; i++) sum += x[ix + i]
     y[iy] = sum
   } else {
-    for (let i = 0; i < n; i++) y[iy + i * step] = y[iy + i * step]! + x[ix + i]!
+    for (let i = 0; i < n; i++) y[iy + i * step] = y[iy + i * step] + x[ix + i]
   }
 }
 
 function maxRun(y: Float64Array, iy: number, step: number, x: FloatArray, ix: number, n: number): void {
-  for (let i = 0; i < n; i++) y[iy + i * step] = Math.max(y[iy + i * step]!, x[ix + i]!) // Math.max passes NaN on
+  for (let i = 0; i < n; i++) y[iy + i * step] = Math.max(y[iy + i * step], x[ix + i]) // Math.max passes NaN on
 }
 
 /** y[t, b] = x[lengths_b - 1 - t, b] inside the sequence, x[t, b] past its end; x is [T, B, rest] */
@@ -63,7 +63,7 @@ export function reverseTime(
   y: FloatArray, x: FloatArray, ix: number, lengths: NumberArray, il: number, T: number, B: number, rest: number,
 ): void {
   for (let b = 0; b < B; b++) {
-    const length = lengths[il + b]!
+    const length = lengths[il + b]
     for (let t = 0; t < T; t++) {
       const from = ix + ((t < length ? length - 1 - t : t) * B + b) * rest
       y.set(x.subarray(from, from + rest), (t * B + b) * rest)
@@ -76,8 +76,8 @@ export function gatherRows(
   y: FloatArray, table: FloatArray, it: number, index: NumberArray, ii: number, N: number, V: number, D: number,
 ): void {
   for (let n = 0; n < N; n++) {
-    const v = checkIndex('gather', index[ii + n]!, n, V)
-    for (let d = 0; d < D; d++) y[n * D + d] = table[it + v * D + d]!
+    const v = checkIndex('gather', index[ii + n], n, V)
+    for (let d = 0; d < D; d++) y[n * D + d] = table[it + v * D + d]
   }
 }
 
@@ -86,8 +86,8 @@ export function scatterAddRows(
   y: FloatArray, rows: FloatArray, ir: number, index: NumberArray, ii: number, N: number, V: number, D: number,
 ): void {
   for (let n = 0; n < N; n++) {
-    const v = checkIndex('scatterAdd', index[ii + n]!, n, V)
-    for (let d = 0; d < D; d++) y[v * D + d] = y[v * D + d]! + rows[ir + n * D + d]!
+    const v = checkIndex('scatterAdd', index[ii + n], n, V)
+    for (let d = 0; d < D; d++) y[v * D + d] = y[v * D + d] + rows[ir + n * D + d]
   }
 }
 
@@ -96,7 +96,7 @@ export function oneHot(
   y: FloatArray, index: NumberArray, ii: number, N: number, V: number, ignore: number | undefined,
 ): void {
   for (let n = 0; n < N; n++) {
-    const v = index[ii + n]!
+    const v = index[ii + n]
     if (v !== ignore) y[n * V + checkIndex('oneHot', v, n, V)] = 1
   }
 }

@@ -29,7 +29,7 @@ export function scatterAdd(rows: Tensor, index: Tensor, count: number): Tensor {
   check(rows.rank === 2 && index.rank === 1 && rows.shape[0] === index.shape[0], () =>
     `scatterAdd: rows is ${show(rows.shape)}, index is ${show(index.shape)}; needed are [N, D] and [N]`)
   const memory = commonDevice('scatterAdd', [rows, index]).scatterAddRows(rows, index, count)
-  return record('scatterAdd', [rows, index], { memory, shape: [count, rows.shape[1]!] }, (dy) => [
+  return record('scatterAdd', [rows, index], { memory, shape: [count, rows.shape[1]] }, (dy) => [
     () => gather(dy, index),
     null,
   ])

@@ -31,7 +31,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   // One matrix b for a whole batch of a: all rows of a at once, one large product.
   if (a.rank > 2 && b.rank === 2 && !transposeA) {
     const flat = matmul(reshape(a, [-1, a.shape.at(-1)!]), b, options)
-    return reshape(flat, [...a.shape.slice(0, -1), flat.shape[1]!])
+    return reshape(flat, [...a.shape.slice(0, -1), flat.shape[1]])
   }
   const [M, K] = matrixShape(a, transposeA)
   const [K2, N] = matrixShape(b, transposeB)

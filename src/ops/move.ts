@@ -28,8 +28,8 @@ export function transpose(x: Tensor, order?: readonly number[]): Tensor {
   check([...axes].sort().every((axis, i) => axis === i) && axes.length === x.rank && (order !== undefined || x.rank >= 2),
     () => `transpose: ${show(axes)} is not an order of the axes of ${show(x.shape)}; name each axis 0 to ${x.rank - 1} once`)
   const strides = stridesOf(x.shape)
-  const shape = axes.map((axis) => x.shape[axis]!)
-  const result = { memory: x.device.window(x, 0, axes.map((axis) => strides[axis]!), shape), shape }
+  const shape = axes.map((axis) => x.shape[axis])
+  const result = { memory: x.device.window(x, 0, axes.map((axis) => strides[axis]), shape), shape }
   const inverse = axes.map((_, i) => axes.indexOf(i))
   return record('transpose', [x], result, (dy) => [() => transpose(dy, inverse)])
 }
@@ -46,14 +46,14 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
 /** Elements from `start` up to, not including, `end` along an axis; negative positions count from the end. */
 export function slice(x: Tensor, axis: number, start: number, end?: number): Tensor {
   const along = normalizeAxis('slice', axis, x.shape)
-  const n = x.shape[along]!
+  const n = x.shape[along]
   const from = start < 0 ? start + n : start
   const to = end === undefined ? n : end < 0 ? end + n : end
   check(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= n, () =>
     `slice: ${start} to ${end ?? n} does not lie in axis ${axis} of ${show(x.shape)}, which has ${n} elements`)
   const strides = stridesOf(x.shape)
   const shape = x.shape.map((size, i) => (i === along ? to - from : size))
-  const offset = from * strides[along]!
+  const offset = from * strides[along]
   // Whole rows lie together in memory: a view. Otherwise they are copied.
   const isView = x.shape.slice(0, along).every((size) => size === 1)
   const result = isView
@@ -65,19 +65,19 @@ export function slice(x: Tensor, axis: number, start: number, end?: number): Ten
 /** The adjoint of slice: x placed at `start` along an axis of `length`, zeros around it. */
 export function pad(x: Tensor, axis: number, start: number, length: number): Tensor {
   const along = normalizeAxis('pad', axis, x.shape)
-  const end = start + x.shape[along]!
+  const end = start + x.shape[along]
   check(Number.isInteger(start) && start >= 0 && end <= length, () =>
     `pad: ${show(x.shape)} at ${start} does not fit into ${length} elements along axis ${axis}`)
   const shape = x.shape.map((size, i) => (i === along ? length : size))
   const strides = stridesOf(shape)
-  const result = { memory: x.device.place(x, start * strides[along]!, strides, shape), shape }
+  const result = { memory: x.device.place(x, start * strides[along], strides, shape), shape }
   return record('pad', [x], result, (dy) => [() => slice(dy, along, start, end)])
 }
 
 /** Tensors one after another along an axis; all other sizes must be equal. */
 export function concat(parts: readonly Tensor[], axis = 0): Tensor {
   const device = commonDevice('concat', parts)
-  const first = parts[0]!
+  const first = parts[0]
   const along = normalizeAxis('concat', axis, first.shape)
   for (const part of parts) {
     check(part.rank === first.rank && part.dtype === first.dtype
@@ -85,11 +85,11 @@ export function concat(parts: readonly Tensor[], axis = 0): Tensor {
       `concat: shapes differ outside axis ${axis}; a is ${show(first.shape)} ${first.dtype}, ` +
       `b is ${show(part.shape)} ${part.dtype}`)
   }
-  const sizes = parts.map((part) => part.shape[along]!)
+  const sizes = parts.map((part) => part.shape[along])
   const shape = first.shape.map((n, i) => (i === along ? sizes.reduce((total, size) => total + size, 0) : n))
   const starts = sizes.map((_, k) => sizes.slice(0, k).reduce((total, size) => total + size, 0))
   return record('concat', parts, { memory: device.concat(parts, along), shape }, (dy) =>
-    parts.map((_, k) => () => slice(dy, along, starts[k]!, starts[k]! + sizes[k]!)))
+    parts.map((_, k) => () => slice(dy, along, starts[k], starts[k] + sizes[k])))
 }
 
 /** Cuts x into pieces of the given sizes along an axis. */
@@ -103,7 +103,7 @@ export function split(x: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
   let start = 0
   const results = sizes.map((size) => {
     const shape = x.shape.map((n, i) => (i === along ? size : n))
-    const offset = start * strides[along]!
+    const offset = start * strides[along]
     start += size
     return isView
       ? { memory: x.memory, offset: x.offset + offset, shape }
@@ -131,7 +131,7 @@ export function stack(parts: readonly Tensor[], axis = 0): Tensor {
 /** The pieces x[0], x[1], ... along an axis, which they lose: the opposite of stack. */
 export function unstack(x: Tensor, axis = 0): Tensor[] {
   const along = normalizeAxis('unstack', axis, x.shape)
-  const n = x.shape[along]!
+  const n = x.shape[along]
   const shape = x.shape.filter((_, i) => i !== along)
   return split(x, new Array<number>(n).fill(1), along).map((piece) => reshape(piece, shape))
 }
@@ -141,7 +141,7 @@ export function flip(x: Tensor, axis: number): Tensor {
   const along = normalizeAxis('flip', axis, x.shape)
   const strides = stridesOf(x.shape)
   const turned = strides.map((step, i) => (i === along ? -step : step))
-  const last = (x.shape[along]! - 1) * strides[along]!
+  const last = (x.shape[along] - 1) * strides[along]
   const result = { memory: x.device.window(x, Math.max(last, 0), turned, x.shape), shape: x.shape }
   return record('flip', [x], result, (dy) => [() => flip(dy, along)])
 }

@@ -22,7 +22,7 @@ export function sum(x: Tensor, axes?: Axes, keep = false): Tensor {
 /** The mean of x over the axes. */
 export function mean(x: Tensor, axes?: Axes, keep = false): Tensor {
   const list = normalizeAxes('mean', axes, x.shape)
-  const count = list.reduce((n, axis) => n * x.shape[axis]!, 1)
+  const count = list.reduce((n, axis) => n * x.shape[axis], 1)
   check(count > 0, () => `mean: x is ${show(x.shape)}; the mean of no values does not exist`)
   return mul(sum(x, list, keep), 1 / count)
 }
@@ -30,7 +30,7 @@ export function mean(x: Tensor, axes?: Axes, keep = false): Tensor {
 /** The largest value over the axes; values that tie for it share its gradient equally. */
 export function max(x: Tensor, axes?: Axes, keep = false): Tensor {
   const list = normalizeAxes('max', axes, x.shape)
-  check(list.every((axis) => x.shape[axis]! > 0), () => `max: x is ${show(x.shape)}; the largest of no values does not exist`)
+  check(list.every((axis) => x.shape[axis] > 0), () => `max: x is ${show(x.shape)}; the largest of no values does not exist`)
   const result = { memory: x.device.reduce('max', x, list), shape: reducedShape(x.shape, list, keep) }
   const kept = reducedShape(x.shape, list, true)
   return record('max', [x], result, (dy, y) => [() => {
