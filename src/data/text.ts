@@ -1,0 +1,172 @@
+// Text as numbers. A character is a Unicode code point ('é' written as one, or as 'e' and an accent, stays
+// as it was written); a vocabulary numbers the characters 0 ... V - 1 in the order of their code points.
+//   text  --encode-->  ids, Int32Array [n]  --splitText-->  train | valid | test, in the text's own order
+// Read next: streams.ts, which cuts ids into batches and windows.
+
+import { UnrolledError } from '../check.ts'
+import { codePointName, printable } from './printable.ts'
+
+/** The characters that a model knows, sorted by code point; a character's place is its id. */
+export class Vocabulary {
+  readonly symbols: readonly string[]
+  readonly #ids: ReadonlyMap<string, number>
+
+  /**
+   * @param symbols one code point each, strictly ascending by code point
+   * @throws UnrolledError when one is not a single code point, or they are not in ascending order
+   */
+  constructor(symbols: readonly string[]) {
+    checkSymbols(symbols)
+    this.symbols = Object.freeze([...symbols])
+    this.#ids = new Map(this.symbols.map((symbol, id) => [symbol, id]))
+  }
+
+  /** Every character that occurs in the text. */
+  static of(text: string): Vocabulary {
+    return new Vocabulary([...new Set(text)].sort(byCodePoint))
+  }
+
+  /** Reads what `toJSON` wrote. `source` begins the error's line. */
+  static fromJSON(value: unknown, source = 'vocabulary'): Vocabulary {
+    if (typeof value !== 'string') {
+      throw new UnrolledError(`${source}: must be one string that holds every character once`)
+    }
+    try {
+      return new Vocabulary([...value])
+    } catch (error) {
+      if (error instanceof UnrolledError && source !== 'vocabulary') {
+        throw new UnrolledError(`${source}: ${error.message}`)
+      }
+      throw error
+    }
+  }
+
+  /** V, the number of characters. */
+  get size(): number {
+    return this.symbols.length
+  }
+
+  has(symbol: string): boolean {
+    return this.#ids.has(symbol)
+  }
+
+  /**
+   * The id of every character, [n].
+   * @param source begins the error's line: a file's name, or what the text is
+   * @throws UnrolledError naming the first character that the vocabulary lacks, its code point, and its
+   *   position: how many characters (code points) stand before it
+   */
+  encode(text: string, source = 'text'): Int32Array {
+    const ids = new Int32Array(text.length) // at least as long as needed: a code point is one or two units
+    let n = 0
+    for (const symbol of text) {
+      const id = this.#ids.get(symbol)
+      if (id === undefined) {
+        throw new UnrolledError(`${source}: character ${named(symbol)} at position ${n} is not in the ` +
+          `vocabulary of ${this.size} characters`)
+      }
+      ids[n++] = id
+    }
+    return ids.slice(0, n)
+  }
+
+  /**
+   * The text that the ids stand for.
+   * @throws UnrolledError when an id is not a whole number from 0 to V - 1
+   */
+  decode(ids: Iterable<number>): string {
+    const parts: string[] = []
+    for (const id of ids) {
+      const symbol = this.symbols[id]
+      if (symbol === undefined) {
+        throw new UnrolledError(`decode: ${id} is not an id; the vocabulary has 0 to ${this.size - 1}`)
+      }
+      parts.push(symbol)
+    }
+    return parts.join('')
+  }
+
+  /** All characters as one string, in the order of their ids. */
+  toJSON(): string {
+    return this.symbols.join('')
+  }
+}
+
+// Two strings of one code point each. The default sort compares UTF-16 units, which puts U+1F433 before
+// U+FB01.
+function byCodePoint(a: string, b: string): number {
+  return (a.codePointAt(0) ?? 0) - (b.codePointAt(0) ?? 0)
+}
+
+function named(symbol: string): string {
+  return `${printable(symbol)} (${codePointName(symbol)})`
+}
+
+function checkSymbols(symbols: readonly string[]): void {
+  if (symbols.length === 0) throw new UnrolledError('vocabulary: has no characters; the text is empty')
+  let last = -1
+  for (const symbol of symbols) {
+    const code = symbol.codePointAt(0)
+    if (code === undefined || String.fromCodePoint(code) !== symbol) {
+      throw new UnrolledError(`vocabulary: ${printable(symbol)} is not a single character`)
+    }
+    if (code >= 0xd800 && code <= 0xdfff) {
+      throw new UnrolledError(`vocabulary: ${codePointName(symbol)} is no character but half of one`)
+    }
+    if (code <= last) {
+      const what = code === last ? 'stands there twice' : 'is out of order; code points must ascend'
+      throw new UnrolledError(`vocabulary: character ${named(symbol)} ${what}`)
+    }
+    last = code
+  }
+}
+
+/** How a text is cut: shares of the whole, and what the training part must be long enough for. */
+export interface Split {
+  /** share of the text, from its beginning, for training */
+  train?: number
+  /** share that follows it, for validation; the rest is for testing */
+  valid?: number
+  /** B and T: the training part must hold one window of T steps in each of B rows */
+  batch?: number
+  window?: number
+  /** begins the error's line */
+  source?: string
+}
+
+/**
+ * The first 90 % of the text for training, the next 5 % for validation, the rest for testing (by default): in
+ * one piece each and never shuffled, so that no part has seen another. The parts share the memory of `ids`.
+ * @throws UnrolledError when the shares make no sense, or when the text is too short: the line says how many
+ *   characters are needed
+ */
+export function splitText(ids: Int32Array, split: Split = {}): {
+  train: Int32Array, valid: Int32Array, test: Int32Array
+} {
+  const { train = 0.9, valid = 0.05, batch = 1, window = 1, source = 'text' } = split
+  if (!(train > 0 && valid >= 0 && train + valid <= 1 + 1e-9)) {
+    throw new UnrolledError(`splitText: shares ${train} and ${valid} make no sense; train must be above 0, ` +
+      'valid 0 or more, and their sum at most 1')
+  }
+  const least = batch * (window + 1) // T inputs, and the same moved on by one as targets, in each row
+  const enough = (n: number): boolean =>
+    share(n, train) >= least && (valid === 0 || share(n, train + valid) > share(n, train))
+  if (!enough(ids.length)) {
+    let needed = Math.max(1, Math.floor(least / train) - 1)
+    while (!enough(needed)) needed++
+    throw new UnrolledError(`${source}: has ${ids.length} characters; batch ${batch} and window ${window} ` +
+      `need ${needed} or more (${percent(train)} of them, for training, must be ${batch} x ${window + 1})`)
+  }
+  const first = share(ids.length, train)
+  const second = share(ids.length, train + valid)
+  return { train: ids.subarray(0, first), valid: ids.subarray(first, second), test: ids.subarray(second) }
+}
+
+// 0.7 + 0.1 is 0.7999999999999999, and eight of ten characters should still be eight.
+function share(n: number, part: number): number {
+  return Math.min(n, Math.floor(n * part + 1e-9))
+}
+
+function percent(part: number): string {
+  return `${Number((100 * part).toFixed(2))} %`
+}

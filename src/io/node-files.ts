@@ -1,0 +1,207 @@
+// Files that are whole or not there (Node only). What is written goes to a temporary file in the same
+// folder, is synced to the disk, and only then takes the place of what was there: rename is all or nothing
+// (POSIX). A crash, a full disk or a pulled plug leaves the old file or the new one, never half of one.
+//
+// A model is a folder: model.safetensors holds the weights and, as metadata, the whole configuration, so
+// that the two can never part; config.json is a copy for people. Read next: safetensors.ts.
+
+import * as fs from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+import { UnrolledError } from '../check.ts'
+import { printable } from '../data/printable.ts'
+import { textOf } from '../data/utf8.ts'
+import { firstDifference, isJsonObject, repeatedKey } from './json.ts'
+import type { JsonObject } from './json.ts'
+import { errorCode, reasonOf } from './reasons.ts'
+import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
+import type { HostTensor } from './safetensors.ts'
+
+/**
+ * Puts `contents` at `path`, replacing what is there, all at once.
+ * @throws UnrolledError when that fails; what was there is whole, and no temporary file is left
+ */
+export function writeAtomically(path: string, contents: Uint8Array | string): void {
+  writeAllAtomically([{ path, contents }])
+}
+
+/**
+ * Writes several files, and lets none take its place before all of them are safe on the disk. Only a crash
+ * in the moment between the renames can leave some new and some old.
+ */
+function writeAllAtomically(files: readonly { path: string, contents: Uint8Array | string }[]): void {
+  const waiting = new Map<string, string>() // temporary file -> where it goes
+  let current = ''
+  try {
+    for (const { path, contents } of files) {
+      current = path
+      const temporary = temporaryName(path)
+      const descriptor = fs.openSync(temporary, 'wx')
+      waiting.set(temporary, path)
+      writeAndSync(descriptor, contents)
+    }
+    for (const [temporary, path] of waiting) {
+      current = path
+      fs.renameSync(temporary, path)
+      waiting.delete(temporary)
+    }
+    for (const folder of new Set(files.map((file) => dirname(file.path)))) syncFolder(folder)
+  } catch (error) {
+    for (const temporary of waiting.keys()) fs.rmSync(temporary, { force: true })
+    throw new UnrolledError(`${printable(current)}: cannot be written: ${reasonOf(error)}`)
+  }
+}
+
+/**
+ * Makes the folder, and those above it, when they are not there, and makes sure that files can be written
+ * in it.
+ * @throws UnrolledError when a file is in the way, or nothing can be written there
+ */
+export function ensureFolder(path: string): void {
+  try {
+    fs.mkdirSync(path, { recursive: true })
+  } catch (error) {
+    const inTheWay = fileInTheWay(path)
+    if (inTheWay !== null) {
+      throw new UnrolledError(`${printable(path)}: cannot be a folder: ${printable(inTheWay)} is a file`)
+    }
+    throw new UnrolledError(`${printable(path)}: cannot be made: ${reasonOf(error)}`)
+  }
+  // Asking for permission is not enough: the disk may be read-only.
+  const probe = temporaryName(join(path, 'probe'))
+  try {
+    fs.closeSync(fs.openSync(probe, 'wx'))
+    fs.rmSync(probe)
+  } catch (error) {
+    throw new UnrolledError(`${printable(path)}: nothing can be written there: ${reasonOf(error)}`)
+  }
+}
+
+/** A model as it lies in its folder. `config` must survive JSON. */
+export interface SavedModel {
+  tensors: ReadonlyMap<string, HostTensor>
+  config: JsonObject
+}
+
+const WEIGHTS = 'model.safetensors'
+const CONFIG = 'config.json'
+const CONFIG_KEY = 'unrolled.config'
+
+/**
+ * Writes `model.safetensors` (F32; the configuration inside, as metadata `unrolled.config`) and
+ * `config.json`. The folder is made when it is not there.
+ * @throws UnrolledError when that fails; a model that was there stays whole
+ */
+export function saveModel(dir: string, { tensors, config }: SavedModel): void {
+  ensureFolder(dir)
+  // 'format: pt' is what other programs look for to know that names and layouts are PyTorch's.
+  const metadata = new Map([['format', 'pt'], [CONFIG_KEY, JSON.stringify(config)]])
+  writeAllAtomically([
+    { path: join(dir, WEIGHTS), contents: encodeSafetensors(tensors, metadata) },
+    { path: join(dir, CONFIG), contents: `${JSON.stringify(config, null, 2)}\n` },
+  ])
+}
+
+/**
+ * Reads a model's folder. The configuration inside model.safetensors counts, because it cannot be another
+ * model's; when config.json differs (it was edited, or a crash came between the two renames) that does no
+ * harm, and `notes` holds one line that says so. A config.json that is missing is not missed. Only a
+ * model.safetensors without a configuration, written by another program, needs config.json.
+ * @throws UnrolledError when the folder or model.safetensors is missing, or a file is damaged
+ */
+export function loadModel(dir: string): SavedModel & { notes: string[] } {
+  if (!fs.existsSync(dir)) throw new UnrolledError(`${printable(dir)}: there is no such folder`)
+  if (!fs.statSync(dir).isDirectory()) {
+    throw new UnrolledError(`${printable(dir)}: is a file; the folder that holds ${WEIGHTS} is needed`)
+  }
+  const weightsPath = printable(join(dir, WEIGHTS))
+  const bytes = readIfThere(join(dir, WEIGHTS))
+  if (bytes === null) throw new UnrolledError(`${printable(dir)}: there is no ${WEIGHTS} in this folder`)
+  const { tensors, metadata } = decodeSafetensors(bytes, weightsPath)
+  const embedded = metadata.get(CONFIG_KEY)
+  const inside = embedded === undefined ? null : parseConfig(embedded, `${weightsPath}, its ${CONFIG_KEY}`)
+  const beside = readConfigFile(dir, inside !== null)
+  const config = inside ?? beside
+  if (config === null) {
+    throw new UnrolledError(`${weightsPath}: has no configuration inside and no ${CONFIG} beside it`)
+  }
+  const notes: string[] = []
+  const difference = beside === null ? null : firstDifference(config, beside)
+  if (difference !== null) {
+    notes.push(`${printable(join(dir, CONFIG))} disagrees with the configuration inside ${WEIGHTS} ` +
+      `(first at ${printable(difference)}); the one inside is used`)
+  }
+  return { tensors, config, notes }
+}
+
+function readConfigFile(dir: string, dispensable: boolean): JsonObject | null {
+  const path = join(dir, CONFIG)
+  const bytes = readIfThere(path)
+  if (bytes === null) return null
+  try {
+    return parseConfig(textOf(bytes, printable(path)), printable(path))
+  } catch (error) {
+    if (!(error instanceof UnrolledError) || !dispensable) throw error
+    throw new UnrolledError(`${error.message}; remove it to use the copy inside ${WEIGHTS}`)
+  }
+}
+
+function parseConfig(text: string, source: string): JsonObject {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new UnrolledError(`${source}: is not JSON`)
+  }
+  if (!isJsonObject(value)) throw new UnrolledError(`${source}: is not a JSON object`)
+  const repeated = repeatedKey(text)
+  if (repeated !== null) throw new UnrolledError(`${source}: names ${printable(repeated)} twice`)
+  return value
+}
+
+function readIfThere(path: string): Uint8Array | null {
+  try {
+    return fs.readFileSync(path)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return null
+    throw new UnrolledError(`${printable(path)}: cannot be read: ${reasonOf(error)}`)
+  }
+}
+
+let counter = 0
+
+// In the same folder, because a rename is all or nothing only within one disk.
+function temporaryName(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${process.pid}.${counter++}.tmp`)
+}
+
+// Closes the file whatever happens.
+function writeAndSync(descriptor: number, contents: Uint8Array | string): void {
+  try {
+    fs.writeFileSync(descriptor, contents)
+    fs.fsyncSync(descriptor)
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+// A rename is on the disk once its folder is. Windows cannot sync a folder and has no need to.
+function syncFolder(path: string): void {
+  if (process.platform === 'win32') return
+  const descriptor = fs.openSync(path, 'r')
+  try {
+    fs.fsyncSync(descriptor)
+  } catch (error) {
+    if (errorCode(error) !== 'EINVAL') throw error // a file system that has no such call
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+// The nearest part of the path that exists, when it is not a folder.
+function fileInTheWay(path: string): string | null {
+  for (let at = path; ; at = dirname(at)) {
+    if (fs.existsSync(at)) return fs.statSync(at).isDirectory() ? null : at
+    if (dirname(at) === at) return null
+  }
+}

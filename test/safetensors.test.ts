@@ -1,0 +1,363 @@
+// Models on the disk: the file format against bytes that another program wrote, every kind of damage, and
+// writing that is all or nothing.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { UnrolledError } from '../src/check.ts'
+import { firstDifference, repeatedKey } from '../src/io/json.ts'
+import { ensureFolder, loadModel, saveModel, writeAtomically } from '../src/io/node-files.ts'
+import { decodeSafetensors, encodeSafetensors } from '../src/io/safetensors.ts'
+import type { HostTensor } from '../src/io/safetensors.ts'
+import { random } from '../src/random.ts'
+
+const test = suite('safetensors')
+const folder = fs.mkdtempSync(join(tmpdir(), 'unrolled-files-'))
+test.after(() => fs.rmSync(folder, { recursive: true, force: true }))
+let count = 0
+const fresh = (): string => join(folder, `new-${count++}`)
+
+// The message of the UnrolledError that `run` throws: one line.
+function message(run: () => unknown): string {
+  try {
+    run()
+  } catch (error) {
+    assert.instance(error, UnrolledError)
+    const text = (error as UnrolledError).message
+    assert.not.match(text, /[\n\r]/)
+    return text
+  }
+  throw new Error('nothing was thrown')
+}
+
+const draw = random(7)
+const tensor = (...shape: number[]): HostTensor => {
+  const size = shape.reduce((product, n) => product * n, 1)
+  return { shape, data: Float32Array.from(draw.uniform(size, -1, 1)) }
+}
+
+// A file with this header (an object, text, or bytes) and so many bytes of numbers.
+function file(header: unknown, dataLength = 0): Uint8Array {
+  const text = header instanceof Uint8Array || typeof header === 'string' ? header : JSON.stringify(header)
+  const json = typeof text === 'string' ? new TextEncoder().encode(text) : text
+  const bytes = new Uint8Array(8 + json.length + dataLength)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true)
+  bytes.set(json, 8)
+  return bytes
+}
+
+const entry = (dtype: unknown, shape: unknown, ...data_offsets: number[]) => ({ dtype, shape, data_offsets })
+const f32 = (shape: unknown, ...offsets: number[]) => entry('F32', shape, ...offsets)
+
+// safetensors 0.8.0, PyTorch 2.13:
+//   t = {'weight_ih_l0': torch.arange(6.).reshape(2, 3) / 4, 'b': torch.tensor([-1.5]),
+//        'e': torch.zeros(0, 3)}
+//   base64.b64encode(safetensors.torch.save(t, metadata={'format': 'pt', 'note': 'é\n'}))
+const FOREIGN = [
+  '4AAAAAAAAAB7Il9fbWV0YWRhdGFfXyI6eyJub3RlIjoiw6lcbiIsImZvcm1hdCI6InB0In0sImIiOnsiZHR5cGUiOiJGMzIiLCJz',
+  'aGFwZSI6WzFdLCJkYXRhX29mZnNldHMiOlswLDRdfSwiZSI6eyJkdHlwZSI6IkYzMiIsInNoYXBlIjpbMCwzXSwiZGF0YV9vZmZz',
+  'ZXRzIjpbNCw0XX0sIndlaWdodF9paF9sMCI6eyJkdHlwZSI6IkYzMiIsInNoYXBlIjpbMiwzXSwiZGF0YV9vZmZzZXRzIjpbNCwy',
+  'OF19fSAgIAAAwL8AAAAAAACAPgAAAD8AAEA/AACAPwAAoD8=',
+].join('')
+
+test('reads what PyTorch wrote, and writes the same bytes', () => {
+  const bytes = new Uint8Array(Buffer.from(FOREIGN, 'base64'))
+  const { tensors, metadata } = decodeSafetensors(bytes, 'x')
+  assert.equal([...tensors.keys()], ['b', 'e', 'weight_ih_l0'])
+  assert.equal(tensors.get('b'), { shape: [1], data: Float32Array.of(-1.5) })
+  assert.equal(tensors.get('e'), { shape: [0, 3], data: new Float32Array(0) })
+  assert.equal(tensors.get('weight_ih_l0'),
+    { shape: [2, 3], data: Float32Array.of(0, 0.25, 0.5, 0.75, 1, 1.25) })
+  assert.equal([...metadata], [['note', 'é\n'], ['format', 'pt']])
+  assert.equal(encodeSafetensors(tensors, metadata), bytes)
+})
+
+test('what is written is read back, bit for bit and in order', () => {
+  const odd = new Float32Array(new Float32Array([9, NaN, -0, Infinity, 1e-45, -3.4e38]).buffer, 4) // a view
+  const tensors = new Map<string, HostTensor>([
+    ['z', tensor(3, 5)], ['10', tensor(2)], ['2', tensor(1, 2, 3, 1)], ['', tensor()],
+    ['é"\\\n🐋', { shape: [5], data: odd }], ['constructor', tensor(0)], ['toString', tensor(7, 1)],
+  ])
+  const texts = new Map([['10', 'a'], ['__proto__', '"é\u2028'], ['1', '']])
+  for (const metadata of [new Map<string, string>(), texts]) {
+    const bytes = encodeSafetensors(tensors, metadata)
+    assert.is(Number(new DataView(bytes.buffer).getBigUint64(0, true)) % 8, 0)
+    const shifted = new Uint8Array(bytes.length + 3) // numbers that begin at an odd address
+    shifted.set(bytes, 3)
+    const back = decodeSafetensors(shifted.subarray(3), 'x')
+    assert.equal([...back.tensors.keys()], [...tensors.keys()])
+    for (const [name, { shape, data }] of tensors) {
+      const read = back.tensors.get(name)
+      assert.equal(read?.shape, shape)
+      assert.equal(new Uint32Array(read!.data.buffer), new Uint32Array(data.slice().buffer))
+    }
+    assert.equal(new Map(back.metadata), metadata)
+  }
+  const none = decodeSafetensors(encodeSafetensors(new Map()), 'x')
+  assert.equal(none, { tensors: new Map(), metadata: new Map() })
+})
+
+test('the tensors are copies, also of a Buffer of a pool', () => {
+  const bytes = Buffer.from(encodeSafetensors(new Map([['a', { shape: [2], data: Float32Array.of(1, 2) }]])))
+  const { tensors } = decodeSafetensors(bytes, 'x')
+  bytes.fill(0)
+  assert.equal(tensors.get('a')?.data, Float32Array.of(1, 2))
+})
+
+test('encode refuses what no file can hold', () => {
+  const encode = (name: string, shape: number[], n: number) => () =>
+    encodeSafetensors(new Map([[name, { shape, data: new Float32Array(n) }]]))
+  assert.is(message(encode('w', [2, 3], 5)), 'encodeSafetensors: tensor w has shape [2, 3] and 5 numbers')
+  assert.match(message(encode('w', [-2, -3], 6)), /has shape \[-2, -3\]/)
+  assert.match(message(encode('__metadata__', [1], 1)), /__metadata__ cannot name a tensor/)
+  assert.match(message(encode('__proto__', [1], 1)), /__proto__ cannot name a tensor/)
+})
+
+const ENTRY = JSON.stringify(f32([], 0, 4))
+const DAMAGED: [what: string, bytes: Uint8Array, expected: RegExp][] = [
+  ['empty', new Uint8Array(0), /is 0 bytes long, too short/],
+  ['seven bytes', new Uint8Array(7), /is 7 bytes long, too short/],
+  ['no header', new Uint8Array(8), /header is not JSON/],
+  ['header longer than the file', file({}).subarray(0, 9), /header should be 2 bytes long, but .* 9;/],
+  ['an enormous header', new Uint8Array(20).fill(0xff), /header should be 18446744073709551615 bytes long/],
+  ['not JSON', file('{"a":'), /header is not JSON/],
+  ['not UTF-8', file(Uint8Array.of(0x7b, 0x22, 0xe9, 0x22, 0x3a, 0x31, 0x7d)), /header is not JSON/],
+  ['a list', file([]), /header is not a JSON object/],
+  ['null', file('null'), /header is not a JSON object/],
+  ['deep', file('['.repeat(200000)), /header is not JSON/],
+  ['text as a tensor', file({ a: 'F32' }), /tensor a is not described by a JSON object/],
+  ['a list as a tensor', file({ a: [] }), /tensor a is not described/],
+  ['no dtype', file({ a: entry(undefined, [1], 0, 4) }, 4), /tensor a has no dtype; only F32/],
+  ['another dtype', file({ a: entry('BF16', [2], 0, 4) }, 4), /has dtype BF16; only F32/],
+  ['no shape', file({ a: f32(undefined, 0, 4) }, 4), /tensor a has a shape that is not a list/],
+  ['no offsets', file({ a: { dtype: 'F32', shape: [1] } }, 4), /tensor a has data_offsets that are not two/],
+  ['three offsets', file({ a: f32([1], 0, 4, 8) }, 4), /not two whole numbers/],
+  ['a negative offset', file({ a: f32([1], -4, 0) }, 4), /not two whole numbers/],
+  ['ends before it begins', file({ a: f32([1], 4, 0) }, 4), /\[1\], which is 4 bytes, but offsets \[4, 0\]/],
+  ['too few bytes', file({ a: f32([2, 3], 0, 20) }, 20),
+    /\[2, 3\], which is 24 bytes, but offsets \[0, 20\]/],
+  ['an overflow', file({ a: f32([2 ** 40, 2 ** 40], 0, 0) }), /tensor a has shape .* but offsets \[0, 0\]/],
+  ['an overflow to 2^64', file({ a: f32([2 ** 31, 2 ** 31, 4], 0, 0) }), /but offsets \[0, 0\]/],
+  ['cut off', file({ a: f32([2], 0, 8) }, 5), /tensor a lies at \[0, 8\], but .* ends at 5; it is cut off/],
+  ['enormous', file({ a: f32([2 ** 40], 0, 2 ** 42) }, 4), /the file ends at 4; it is cut off/],
+  ['an overlap', file({ a: f32([2], 0, 8), b: f32([2], 4, 12) }, 12),
+    /tensor b lies at \[4, 12\] and overlaps .* 8/],
+  ['the same bytes twice', file({ a: f32([1], 0, 4), b: f32([1], 0, 4) }, 4), /tensor b .* overlaps/],
+  ['a gap', file({ a: f32([1], 0, 4), b: f32([1], 8, 12) }, 12),
+    /tensor b lies at \[8, 12\], which leaves a gap after 4/],
+  ['a gap at the start', file({ a: f32([1], 4, 8) }, 8), /tensor a .* leaves a gap after 0/],
+  ['bytes left over', file({ a: f32([1], 0, 4) }, 7), /has 3 bytes after its last tensor/],
+  ['a name twice', file(`{"a":${ENTRY},"\\u0061" :{}}`, 4), /names a twice/],
+  ['a field twice', file(`{"a":${ENTRY.replace('{', '{"dtype":"F32",')}}`, 4), /names dtype twice/],
+  ['__proto__', file(`{"__proto__":${ENTRY}}`, 4), /__proto__ cannot name/],
+  ['fields from __proto__', file(`{"a":{"__proto__":${ENTRY}}}`, 4), /no dtype/],
+  ['metadata is a list', file({ __metadata__: [] }), /__metadata__ is not a JSON object/],
+  ['metadata is a number', file({ __metadata__: { a: 1 } }), /__metadata__ a is not text/],
+  ['a name with a newline', file({ 'a\nb': 1 }), /tensor "a\\nb" is not described/],
+]
+for (const shape of [[-1], [1.5], ['1'], [null], [1e300], [[1]], 4, '4', {}]) {
+  const what = `shape ${JSON.stringify(shape)}`
+  DAMAGED.push([what, file({ a: f32(shape, 0, 4) }, 4), /shape that is not a list of whole/])
+}
+
+for (const [what, bytes, expected] of DAMAGED) {
+  test(`a damaged file: ${what}`, () => {
+    const text = message(() => decodeSafetensors(bytes, 'runs/model.safetensors'))
+    assert.ok(text.startsWith('runs/model.safetensors: '), text)
+    assert.match(text, expected)
+  })
+}
+
+test('every cut and every changed byte of a header is read right or refused in one line', () => {
+  const bytes = encodeSafetensors(new Map([['w', tensor(2, 2)], ['b', tensor(3)]]), new Map([['k', 'v']]))
+  for (let n = 0; n < bytes.length; n++) message(() => decodeSafetensors(bytes.subarray(0, n), 'x'))
+  for (let trial = 0; trial < 3000; trial++) {
+    const changed = bytes.slice()
+    changed[draw.integer(bytes.length - 28)] = draw.integer(256)
+    try {
+      decodeSafetensors(changed, 'x')
+    } catch (error) {
+      assert.instance(error, UnrolledError)
+      assert.not.match((error as UnrolledError).message, /[\n\r]/)
+    }
+  }
+})
+
+test('repeated keys are found at any depth, and nothing else is', () => {
+  for (const json of ['{}', '[]', '"a"', '{"a":"b","b":"a"}', '{"a":{"a":1},"b":[{"a":1},{"a":2}]}',
+    '{"a":["b","b"]}', '{"a\\"":1,"a":2,"\\\\":3}', '{"{":1,"}":2,":":"\\":"}', '[{"a":1},{"a":1}]']) {
+    JSON.parse(json)
+    assert.is(repeatedKey(json), null, json)
+  }
+  assert.is(repeatedKey('{"a":1,"b":{"c":[{"d":1,"d" \n: 2}]}}'), 'd')
+  assert.is(repeatedKey('{"a":{"x":1},"a":1}'), 'a')
+  assert.is(repeatedKey('{"":1,"":1}'), '')
+})
+
+test('the first difference of two JSON values', () => {
+  const same = { a: [1, { b: null }], c: 'x', d: {} }
+  assert.is(firstDifference(same, structuredClone(same)), null)
+  assert.is(firstDifference(same, { d: {}, c: 'x', a: [1, { b: null }] }), null) // order does not count
+  assert.is(firstDifference(same, { ...same, c: 'y' }), 'c')
+  assert.is(firstDifference(same, { ...same, a: [1, { b: 0 }] }), 'a.1.b')
+  assert.is(firstDifference(same, { ...same, d: [] }), 'd')
+  assert.is(firstDifference(same, { ...same, e: 1 }), 'e')
+  assert.is(firstDifference({ a: undefined }, {}), 'a')
+  assert.is(firstDifference([1], [1, 2]), '1')
+})
+
+// Files
+
+// Runs with one of Node's file functions replaced by one that fails as a disk would.
+function failing(name: 'writeFileSync' | 'fsyncSync' | 'renameSync' | 'openSync' | 'mkdirSync', code: string,
+  run: () => unknown, skip = 0): string {
+  const real = fs[name]
+  let calls = 0
+  Object.assign(fs, { [name]: (...args: unknown[]) => {
+    if (calls++ < skip) return Reflect.apply(real, fs, args)
+    throw Object.assign(new Error(`${code}: it failed`), { code })
+  } })
+  syncBuiltinESMExports()
+  try {
+    return message(run)
+  } finally {
+    Object.assign(fs, { [name]: real })
+    syncBuiltinESMExports()
+  }
+}
+
+test('a file is written, and replaced, with nothing left beside it', () => {
+  const dir = fresh()
+  fs.mkdirSync(dir)
+  const path = join(dir, 'a.txt')
+  writeAtomically(path, 'é')
+  assert.is(fs.readFileSync(path, 'utf8'), 'é')
+  writeAtomically(path, Uint8Array.of(1, 2, 3))
+  assert.equal([...fs.readFileSync(path)], [1, 2, 3])
+  assert.equal(fs.readdirSync(dir), ['a.txt'])
+})
+
+test('when writing fails the old file is whole and no temporary file is left', () => {
+  const dir = fresh()
+  fs.mkdirSync(dir)
+  const path = join(dir, 'a.txt')
+  writeAtomically(path, 'old')
+  const write = () => writeAtomically(path, 'new')
+  assert.is(failing('writeFileSync', 'ENOSPC', write),
+    `${path}: cannot be written: no space is left on the disk`)
+  assert.match(failing('fsyncSync', 'EIO', write), /input\/output error/)
+  assert.match(failing('renameSync', 'EPERM', write), /permission denied/)
+  assert.match(failing('openSync', 'EACCES', write), /permission denied/)
+  assert.match(failing('openSync', 'EWHAT', write), /EWHAT: it failed/)
+  assert.is(fs.readFileSync(path, 'utf8'), 'old')
+  assert.equal(fs.readdirSync(dir), ['a.txt'])
+
+  fs.mkdirSync(join(dir, 'taken', 'inside'), { recursive: true })
+  assert.match(message(() => writeAtomically(join(dir, 'taken'), 'new')), /taken: cannot be written: /)
+  assert.equal(fs.readdirSync(dir), ['a.txt', 'taken'])
+  assert.match(message(() => writeAtomically(join(dir, 'missing', 'a'), '')), /no such file or folder/)
+  assert.match(message(() => writeAtomically(join(path, 'a'), '')), /a part of the path is a file/)
+})
+
+test('a folder is made with those above it, or one line says why not', () => {
+  const dir = join(fresh(), 'b', 'c')
+  ensureFolder(dir)
+  ensureFolder(dir)
+  assert.equal(fs.readdirSync(dir), [])
+  const inTheWay = join(dir, 'file')
+  fs.writeFileSync(inTheWay, '')
+  assert.is(message(() => ensureFolder(inTheWay)), `${inTheWay}: cannot be a folder: ${inTheWay} is a file`)
+  const below = join(inTheWay, 'x', 'y')
+  assert.is(message(() => ensureFolder(below)), `${below}: cannot be a folder: ${inTheWay} is a file`)
+  assert.match(failing('mkdirSync', 'EACCES', () => ensureFolder(fresh())),
+    /cannot be made: permission denied/)
+  assert.match(failing('openSync', 'EROFS', () => ensureFolder(dir)),
+    /nothing can be written there: the disk is read-only/)
+})
+
+const config = { cell: 'lstm', hidden: 8, vocabulary: '\n aé🐋', nested: { list: [1, 2.5, null] } }
+const tensors = new Map([['weight_ih_l0', tensor(3, 2)], ['bias', tensor(4)]])
+
+function saved(): string {
+  const dir = join(fresh(), 'model')
+  saveModel(dir, { tensors, config })
+  return dir
+}
+
+test('a model is saved and loaded', () => {
+  const dir = saved()
+  assert.equal(fs.readdirSync(dir).sort(), ['config.json', 'model.safetensors'])
+  assert.equal(JSON.parse(fs.readFileSync(join(dir, 'config.json'), 'utf8')), config)
+  assert.equal(loadModel(dir), { tensors, config, notes: [] })
+  const { metadata } = decodeSafetensors(fs.readFileSync(join(dir, 'model.safetensors')), 'x')
+  assert.is(metadata.get('format'), 'pt')
+
+  const other = { tensors: new Map([['w', tensor(1)]]), config: { hidden: 9 } }
+  saveModel(dir, other)
+  assert.equal(loadModel(dir), { ...other, notes: [] })
+})
+
+test('a save that fails at any moment leaves a model that loads', () => {
+  const dir = saved()
+  const other = { tensors: new Map([['w', tensor(1)]]), config: { ...config, hidden: 9 } }
+  const save = () => saveModel(dir, other)
+  for (const [name, skip] of [['writeFileSync', 0], ['writeFileSync', 1], ['fsyncSync', 0], ['fsyncSync', 1],
+    ['renameSync', 0], ['openSync', 1], ['openSync', 2]] as const) {
+    failing(name, 'ENOSPC', save, skip)
+    assert.equal(loadModel(dir), { tensors, config, notes: [] }, `${name} ${skip}`)
+    assert.is(fs.readdirSync(dir).length, 2)
+  }
+  // Between the two renames: the weights are the new ones, and so is the configuration that counts.
+  failing('renameSync', 'EIO', save, 1)
+  const { notes, ...model } = loadModel(dir)
+  assert.equal(model, other)
+  assert.is(notes.length, 1)
+  assert.match(notes[0], /config\.json disagrees with the configuration inside .* \(first at hidden\)/)
+})
+
+test('config.json: missing is not missed, damaged is an error with the remedy', () => {
+  const dir = saved()
+  fs.writeFileSync(join(dir, 'config.json'), '{"hidden": 8')
+  assert.is(message(() => loadModel(dir)),
+    `${dir}/config.json: is not JSON; remove it to use the copy inside model.safetensors`)
+  fs.writeFileSync(join(dir, 'config.json'), '[]')
+  assert.match(message(() => loadModel(dir)), /config\.json: is not a JSON object; remove it/)
+  fs.writeFileSync(join(dir, 'config.json'), '')
+  assert.match(message(() => loadModel(dir)), /config\.json: is empty; remove it/)
+  fs.writeFileSync(join(dir, 'config.json'), '{"a": 1, "a": 2}')
+  assert.match(message(() => loadModel(dir)), /config\.json: names a twice; remove it/)
+  fs.rmSync(join(dir, 'config.json'))
+  assert.equal(loadModel(dir), { tensors, config, notes: [] })
+})
+
+test('weights from another program take their configuration from config.json', () => {
+  const dir = saved()
+  fs.writeFileSync(join(dir, 'model.safetensors'), encodeSafetensors(tensors, new Map([['format', 'pt']])))
+  assert.equal(loadModel(dir), { tensors, config, notes: [] })
+  fs.writeFileSync(join(dir, 'config.json'), '{')
+  assert.match(message(() => loadModel(dir)), /config\.json: is not JSON$/)
+  fs.rmSync(join(dir, 'config.json'))
+  assert.match(message(() => loadModel(dir)), /has no configuration inside and no config\.json beside it$/)
+})
+
+test('a model that is not there or is damaged', () => {
+  const dir = saved()
+  const missing = fresh()
+  assert.is(message(() => loadModel(missing)), `${missing}: there is no such folder`)
+  const path = join(dir, 'model.safetensors')
+  assert.match(message(() => loadModel(path)), /is a file; the folder that holds .* is needed$/)
+  fs.writeFileSync(path, encodeSafetensors(tensors, new Map([['unrolled.config', '{']])))
+  assert.match(message(() => loadModel(dir)), /model\.safetensors, its unrolled\.config: is not JSON$/)
+  fs.truncateSync(path, 40)
+  assert.ok(message(() => loadModel(dir)).startsWith(`${path}: its header should be `))
+  fs.rmSync(path)
+  assert.is(message(() => loadModel(dir)), `${dir}: there is no model.safetensors in this folder`)
+  fs.mkdirSync(path)
+  assert.is(message(() => loadModel(dir)), `${path}: cannot be read: it is a folder`)
+})
+
+test.run()
