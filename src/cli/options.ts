@@ -1,0 +1,253 @@
+// The options of a command as a table: parsed, checked and typed by it, and explained by --help.
+//
+//   const train = defineCommand({ name: 'train', summary: '...', example: 'unrolled train --hidden 256',
+//     options: { hidden: { type: 'count', default: 128, help: 'units per layer' }, ... } })
+//   parseCommand(train, ['--hidden', '64']).hidden   // 64, a number
+//
+// Splitting the arguments is left to node:util; what they mean is decided here. A key `topK` is the option
+// --top-k. Read next: help.ts, which prints the table.
+
+import { parseArgs } from 'node:util'
+
+import { UnrolledError } from '../check.ts'
+import { printable } from '../data/printable.ts'
+import { nearest } from './suggest.ts'
+
+/** The arguments do not fit the command: the message names the option and what is needed. */
+export class UsageError extends UnrolledError {
+  override name = 'UsageError'
+}
+
+interface Common {
+  /** a few words, for --help */
+  help: string
+  /** what stands for the value in --help, such as DIR */
+  value?: string
+  /** the option must be given */
+  required?: true
+}
+
+/** A whole number: `count` from 1, `countOrZero` from 0, up to `max`. */
+export interface CountOption extends Common {
+  type: 'count' | 'countOrZero'
+  default?: number
+  max?: number
+}
+
+/** A finite number above 0. */
+export interface PositiveOption extends Common {
+  type: 'positive'
+  default?: number
+}
+
+/** A finite number between limits: `from` and `to` may be reached, `above` and `below` may not. */
+export interface RangeOption extends Common {
+  type: 'range'
+  from?: number
+  above?: number
+  to?: number
+  below?: number
+  default?: number
+}
+
+/** One of a list of words. */
+export interface ChoiceOption extends Common {
+  type: 'choice'
+  choices: readonly string[]
+  default?: string
+}
+
+/** Any text (`text` may be empty, `path` may not). */
+export interface TextOption extends Common {
+  type: 'text' | 'path'
+  default?: string
+}
+
+/** On when it is given; takes no value. */
+export interface FlagOption extends Common {
+  type: 'flag'
+}
+
+export type Option = CountOption | PositiveOption | RangeOption | ChoiceOption | TextOption | FlagOption
+export type OptionTable = Readonly<Record<string, Option>>
+
+/** A command of the command line. */
+export interface Command<O extends OptionTable = OptionTable> {
+  /** as it is typed: `train` */
+  name: string
+  /** one line */
+  summary: string
+  /** what follows the name in the line "Usage:"; `[options]` by default */
+  usage?: string
+  options: O
+  /** groups of options of which at most one may be given */
+  excludes?: readonly (readonly (keyof O & string)[])[]
+  /** a line that can be typed as it stands */
+  example: string
+}
+
+type ValueOf<S extends Option> =
+  S extends { type: 'flag' } ? boolean :
+  S extends { type: 'choice', choices: readonly (infer C)[] } ? C :
+  S extends { type: 'text' | 'path' } ? string : number
+
+/** What parsing gives: each option's value; undefined where it was not given and has no default. */
+export type Values<O extends OptionTable> = {
+  [K in keyof O]: O[K] extends { type: 'flag' } | { default: string | number } | { required: true }
+    ? ValueOf<O[K]> : ValueOf<O[K]> | undefined
+}
+
+/** Gives the table its exact type (`const`, so that choices become a union of words). */
+export function defineCommand<const O extends OptionTable>(command: Command<O>): Command<O> {
+  return command
+}
+
+/** Whether --help or -h is among the arguments: to be asked before parsing, which could fail. */
+export function wantsHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--')
+  return (end === -1 ? args : args.slice(0, end)).some((arg) => arg === '--help' || arg === '-h')
+}
+
+/**
+ * The values of all options of the command; of an option given more than once, the last.
+ * @throws UsageError, one line, for the first thing that does not fit
+ */
+export function parseCommand<O extends OptionTable>(command: Command<O>, args: readonly string[]): Values<O> {
+  const specs = new Map<string, [key: string, spec: Option]>()
+  for (const [key, spec] of Object.entries(command.options)) specs.set(flagName(key), [key, spec])
+  const given = new Map<string, string | true>() // by key
+  for (const token of tokens(specs, args)) {
+    if (token.kind === 'positional') {
+      throw new UsageError(`${command.name}: ${printable(token.value)} is left over; options begin with --`)
+    }
+    if (token.kind !== 'option') continue
+    const found = specs.get(token.name)
+    if (found === undefined || !token.rawName.startsWith('--')) {
+      throw new UsageError(unknownOption(command.name, token.rawName, [...specs.keys()]))
+    }
+    given.set(found[0], rawValue(found[1], token))
+  }
+  checkExcludes(command, new Set(given.keys()))
+  const values: [string, string | number | boolean | undefined][] = []
+  for (const [flag, [key, spec]] of specs) {
+    values.push([key, valueOf(`--${flag}`, spec, given.get(key), command.name)])
+  }
+  return Object.fromEntries(values) as Values<O>
+}
+
+/** `topK` -> `top-k` */
+export function flagName(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+/** What a value must be, in words: also for --help. */
+export function requirement(spec: Option): string {
+  switch (spec.type) {
+    case 'count': case 'countOrZero': {
+      const least = spec.type === 'count' ? 1 : 0
+      if (spec.max === undefined) return `a whole number of ${least} or more`
+      return `a whole number from ${least} to ${spec.max}`
+    }
+    case 'positive': return 'a positive number'
+    case 'range': return `a number ${limits(spec).map(([words, limit]) => `${words} ${limit}`).join(' and ')}`
+    case 'choice': return `one of ${spec.choices.join(', ')}`
+    case 'path': return 'the name of a file or folder'
+    case 'text': return 'text'
+    case 'flag': return 'given without a value'
+  }
+}
+
+interface OptionToken {
+  name: string
+  rawName: string
+  value?: string | undefined
+  inlineValue?: boolean | undefined
+}
+
+function tokens(specs: ReadonlyMap<string, [string, Option]>, args: readonly string[]) {
+  const options = Object.fromEntries([...specs].map(([flag, [, spec]]) =>
+    [flag, { type: spec.type === 'flag' ? 'boolean' as const : 'string' as const }]))
+  // Not strict: its errors are several lines long, and it refuses --lr -1 before anyone can say what is
+  // wrong.
+  return parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true }).tokens
+}
+
+// The value as it was typed; true for a flag.
+function rawValue(spec: Option, { rawName, value, inlineValue }: OptionToken): string | true {
+  if (spec.type === 'flag') {
+    if (value !== undefined) throw new UsageError(`${rawName}: takes no value`)
+    return true
+  }
+  if (value === undefined || (!inlineValue && value.startsWith('--'))) {
+    const inline = `${rawName}=${printable(value ?? '')}`
+    const other = value === undefined ? '' : `; one that begins with -- is written ${inline}`
+    throw new UsageError(`${rawName}: needs a value: ${requirement(spec)}${other}`)
+  }
+  return value
+}
+
+function valueOf(
+  flag: string, spec: Option, raw: string | true | undefined, command: string,
+): string | number | boolean | undefined {
+  if (spec.type === 'flag') return raw === true
+  if (raw === undefined || raw === true) {
+    if (spec.required) throw new UsageError(`${command}: ${flag} is needed: ${requirement(spec)}`)
+    return spec.default
+  }
+  const value = typed(spec, raw)
+  if (value !== undefined) return value
+  const near = spec.type === 'choice' ? nearest(raw, spec.choices) : undefined
+  const hint = near === undefined ? '' : `; did you mean ${near}?`
+  throw new UsageError(`${flag} ${printable(raw)}: must be ${requirement(spec)}${hint}`)
+}
+
+// The value, or undefined when it does not fit.
+function typed(spec: Exclude<Option, FlagOption>, raw: string): string | number | undefined {
+  switch (spec.type) {
+    case 'text': return raw
+    case 'path': return raw === '' || raw.includes('\0') ? undefined : raw
+    case 'choice': return spec.choices.includes(raw) ? raw : undefined
+  }
+  const value = numberOf(raw)
+  switch (spec.type) {
+    case 'positive': return value > 0 ? value : undefined
+    case 'range': return limits(spec).every(([, limit, fits]) => fits(value, limit)) ? value : undefined
+    default: {
+      const least = spec.type === 'count' ? 1 : 0
+      const fits = Number.isSafeInteger(value) && value >= least && value <= (spec.max ?? Infinity)
+      return fits ? value : undefined
+    }
+  }
+}
+
+// Number() alone would read '' as 0, and 0x10 and Infinity as numbers.
+function numberOf(raw: string): number {
+  const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(raw) ? Number(raw) : NaN
+  return Number.isFinite(value) ? value : NaN
+}
+
+type Limit = [words: string, limit: number, fits: (value: number, limit: number) => boolean]
+
+function limits({ from, above, to, below }: RangeOption): Limit[] {
+  const all: Limit[] = []
+  if (from !== undefined) all.push(['from', from, (value, limit) => value >= limit])
+  if (above !== undefined) all.push(['above', above, (value, limit) => value > limit])
+  if (to !== undefined) all.push(['up to', to, (value, limit) => value <= limit])
+  if (below !== undefined) all.push(['below', below, (value, limit) => value < limit])
+  return all
+}
+
+function unknownOption(command: string, rawName: string, known: readonly string[]): string {
+  const near = nearest(rawName.replace(/^-+/, ''), [...known, 'help'])
+  const hint = near === undefined ? `; unrolled ${command} --help lists them` : `; did you mean --${near}?`
+  return `${printable(rawName)}: is not an option of ${command}${hint}`
+}
+
+function checkExcludes<O extends OptionTable>(command: Command<O>, given: ReadonlySet<string>): void {
+  for (const group of command.excludes ?? []) {
+    const both = group.filter((key) => given.has(key))
+    if (both.length < 2) continue
+    const flags = (keys: readonly string[]): string => keys.map((key) => `--${flagName(key)}`).join(', ')
+    throw new UsageError(`${command.name}: ${flags(both)} exclude each other; give one of ${flags(group)}`)
+  }
+}
