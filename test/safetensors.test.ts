@@ -17,6 +17,9 @@ const tensor = (...shape: number[]): HostTensor => {
   return { shape, data: Float32Array.from(draw.uniform(size, -1, 1)) }
 }
 
+// As whole numbers, of which NaN too equals itself.
+const bits = (numbers: Float32Array | undefined) => new Uint32Array(numbers?.slice().buffer ?? [])
+
 // A file with this header (an object, text, or bytes) and so many bytes of numbers.
 function file(header: unknown, dataLength = 0): Uint8Array {
   const text = header instanceof Uint8Array || typeof header === 'string' ? header : JSON.stringify(header)
@@ -70,7 +73,6 @@ test('what is written is read back, bit for bit and in order', () => {
     for (const [name, { shape, data }] of tensors) {
       const read = back.tensors.get(name)
       assert.equal(read?.shape, shape)
-      const bits = (numbers = new Float32Array(1)) => new Uint32Array(numbers.slice().buffer) // NaN equals itself
       assert.equal(bits(read?.data), bits(data))
     }
     assert.equal(new Map(back.metadata), metadata)
