@@ -30,6 +30,8 @@ export interface TapeRecord {
   /** dys[i] is the gradient of output i (zeros if nothing depends on it) */
   readonly vjp: (dys: readonly Tensor[]) => readonly ((() => Tensor) | null)[]
   readonly where: Where
+  /** for outputs that one product computed for all time steps: computes output t alone again (inspect/flow.ts) */
+  readonly replay: ((t: number) => Tensor) | undefined
 }
 
 /** What an op computed: new memory, or a view (the same memory as an input's). */
@@ -54,6 +56,7 @@ export function record<const I extends readonly Tensor[]>(
 export function recordMany<const I extends readonly Tensor[]>(
   op: string, inputs: I, results: readonly Result[],
   vjp: (dys: readonly Tensor[], ys: readonly Tensor[]) => Gradients<I>,
+  replay?: (t: number) => Tensor,
 ): Tensor[] {
   commonDevice(op, inputs)
   const fresh = new Set(results.map((result) => result.memory))
@@ -61,7 +64,7 @@ export function recordMany<const I extends readonly Tensor[]>(
   fresh.forEach(adopt)
   const outputs = results.map((result) => new Tensor(result.memory, result.offset ?? 0, result.shape))
   if (isRecording()) {
-    pushRecord<TapeRecord>({ op, inputs, outputs, vjp: (dys) => vjp(dys, outputs), where: currentWhere() })
+    pushRecord<TapeRecord>({ op, inputs, outputs, vjp: (dys) => vjp(dys, outputs), where: currentWhere(), replay })
   }
   return outputs
 }
@@ -86,7 +89,8 @@ export class Scope {
 
   /** Copies results out, so that they outlive this scope: they are then yours. `replaced`, if given, is given back. */
   keep<S extends Tree>(tree: S, replaced?: Tree): S {
-    const copy = mapTree(tree, copyOut)
+    const copy = mapTree(tree, copyOf)
+    for (const { memory } of leaves(copy)) memory.device.unowned(memory)
     if (replaced) dispose(replaced)
     return copy
   }
@@ -108,10 +112,9 @@ export class Scope {
   }
 }
 
-function copyOut(x: Tensor): Tensor {
-  const memory = x.device.window(x, 0, [1], [x.size])
-  x.device.unowned(memory)
-  return new Tensor(memory, 0, x.shape)
+/** The same values in new memory that has no owner yet. */
+function copyOf(x: Tensor): Tensor {
+  return new Tensor(x.device.window(x, 0, [1], [x.size]), 0, x.shape)
 }
 
 /** Runs fn with no tape recording, and gives back all memory it used but its result's, which goes to the present owner. */
@@ -120,10 +123,23 @@ export function untracked<S extends Tree | void>(fn: () => S): S {
   try {
     const result = recordingTo([], fn)
     if (result === undefined) return result
-    const copies = mapTree(result as Tree, copyOut)
+    const copies = mapTree(result as Tree, copyOf)
     scope.close()
     for (const x of leaves(copies)) adopt(x.memory)
     return copies as S
+  } finally {
+    scope.close()
+  }
+}
+
+/**
+ * Runs fn with no tape recording; its result is the caller's to dispose, even while a tape or scope is open. For what
+ * is made late and must outlive the step: an optimiser's state, made on the first update.
+ */
+export function unowned<S extends Tree>(fn: () => S): S {
+  const scope = new Scope()
+  try {
+    return scope.keep(recordingTo([], fn))
   } finally {
     scope.close()
   }

@@ -146,14 +146,15 @@ function made(memory: Memory, shape: Shape): Tensor {
 /** Tensors in any nesting of arrays and records: a cell's state, the states of a stack of cells, a list of gradients. */
 export type Tree = Tensor | readonly Tree[] | { readonly [name: string]: Tree }
 
-/** The same tree with every tensor replaced by f(tensor). */
-export function mapTree<S extends Tree>(tree: S, f: (x: Tensor) => Tensor): S {
-  const walk = (node: Tree): Tree => {
-    if (node instanceof Tensor) return f(node)
-    if (isList(node)) return node.map(walk)
-    return Object.fromEntries(Object.entries(node).map(([name, part]) => [name, walk(part)]))
+/** The same tree with every tensor replaced by f(tensor, its path, such as "h" or "0.c"). */
+export function mapTree<S extends Tree>(tree: S, f: (x: Tensor, path: string) => Tensor): S {
+  const walk = (node: Tree, path: string): Tree => {
+    if (node instanceof Tensor) return f(node, path)
+    const below = (name: string | number) => (path ? `${path}.${name}` : String(name))
+    if (isList(node)) return node.map((part, i) => walk(part, below(i)))
+    return Object.fromEntries(Object.entries(node).map(([name, part]) => [name, walk(part, below(name))]))
   }
-  return walk(tree) as S
+  return walk(tree, '') as S
 }
 
 /** All tensors of a tree, in order. */

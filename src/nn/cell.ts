@@ -1,0 +1,83 @@
+// What a cell is: a function of one input and a state, and the parameters it shares over all time steps.
+//
+//   step(x_t, state_{t-1}) -> { output: y_t, state: state_t }
+//
+// A state is a value that the caller holds: a record of tensors such as { h } or { h, c }, or any nesting of them. The zero
+// state is data like any other. Most cells multiply x_t by a matrix; those split step into `project` (that product, which
+// can be done for all time steps at once) and `advance` (the recurrent rest). Read elman.ts next, then unroll.ts.
+
+import { check, checkCount, show } from '../check.ts'
+import type { Device } from '../device.ts'
+import type { Random } from '../random.ts'
+import type { Shape } from '../shape.ts'
+import { sizeOf } from '../shape.ts'
+import { untracked } from '../tape.ts'
+import { tensor, type Tensor, type Tree } from '../tensor.ts'
+
+/** Parameters under PyTorch's names, in PyTorch's order. */
+export type Named = { readonly [name: string]: Tensor }
+
+export interface Step<S extends Tree> {
+  /** y_t [B, outputs] */
+  readonly output: Tensor
+  readonly state: S
+}
+
+export interface Cell<S extends Tree = Tree> {
+  readonly parameters: Named
+  /** D, the size of x_t */
+  readonly inputs: number
+  /** the size of y_t */
+  readonly outputs: number
+  /** the zero state of a batch of B */
+  initial(batch: number): S
+  /** one time step: x [B, D] */
+  step(x: Tensor, state: S): Step<S>
+}
+
+/** A cell whose step is advance(project(x), state), where project also takes a whole sequence [T, B, D]. */
+export interface ProjectedCell<S extends Tree = Tree> extends Cell<S> {
+  project(x: Tensor): Tensor
+  advance(projected: Tensor, state: S): Step<S>
+}
+
+export function isProjected<S extends Tree>(cell: Cell<S>): cell is ProjectedCell<S> {
+  return 'project' in cell && 'advance' in cell
+}
+
+export interface CellOptions {
+  /** D, the size of one input */
+  inputs: number
+  /** H, the number of hidden units */
+  hidden: number
+  /** the two bias vectors; true unless told */
+  bias?: boolean
+  device: Device
+  rng: Random
+}
+
+/** The parameters that exist: those left out (a bias, a projection) are undefined. */
+export function named(parameters: { readonly [name: string]: Tensor | undefined }): Named {
+  return Object.fromEntries(Object.entries(parameters).flatMap(([name, x]) => (x ? [[name, x]] : [])))
+}
+
+/** Checks what every cell is made from. */
+export function checkCellOptions(name: string, { inputs, hidden, device, rng }: CellOptions): void {
+  checkCount(`${name}: inputs`, inputs)
+  checkCount(`${name}: hidden`, hidden)
+  check(device !== undefined, () => `${name}: device is missing; pass one, such as cpu()`)
+  check(rng !== undefined, () => `${name}: rng is missing; pass a generator, such as random(1)`)
+}
+
+/** A parameter drawn uniformly from [-bound, bound): PyTorch's way for recurrent and linear layers. It is yours, not a tape's. */
+export function uniformParameter(shape: Shape, bound: number, device: Device, rng: Random): Tensor {
+  return untracked(() => tensor(rng.uniform(sizeOf(shape), -bound, bound), { shape, device }))
+}
+
+/** Checks a step's input and state before any op does, so that the message speaks of the cell. */
+export function checkStep(name: string, x: Tensor, inputs: number, state: Tensor, units: number): void {
+  check(x.shape.at(-1) === inputs, () =>
+    `${name}: x is ${show(x.shape)}; its last axis must be ${inputs}, the cell's inputs`)
+  check(state.rank === 2 && state.shape[1] === units && (x.rank < 2 || state.shape[0] === x.shape.at(-2)), () =>
+    `${name}: x is ${show(x.shape)}, the state is ${show(state.shape)}; the state must be [B, ${units}] with x's B`)
+}

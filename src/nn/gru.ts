@@ -1,0 +1,57 @@
+// The gated recurrent unit of Cho et al. 2014: two gates and no separate memory, three quarters of an LSTM's weights.
+//
+//   r = sigmoid(W_r x + b_ir + U_r h + b_hr)           how much of the past the candidate sees
+//   z = sigmoid(W_z x + b_iz + U_z h + b_hz)           how much of the past stays
+//   n = tanh   (W_n x + b_in + r ⊙ (U_n h + b_hn))     the candidate
+//   h_t = (1 - z) ⊙ n + z ⊙ h_{t-1}
+//
+// The reset gate comes after the recurrent product, as in PyTorch and cuDNN, so that U h is one product; b_hn is inside r's
+// reach and cannot be merged with b_in. Gates lie in the order r z n: weight_ih [3H, D], weight_hh [3H, H].
+
+import { add, mul, sigmoid, sub, tanh } from '../ops/elementwise.ts'
+import { affine } from '../ops/matmul.ts'
+import { split } from '../ops/move.ts'
+import { type Tensor, zeros } from '../tensor.ts'
+import { type CellOptions, checkCellOptions, checkStep, named, type ProjectedCell, uniformParameter } from './cell.ts'
+
+export interface GruState {
+  /** [B, H] */
+  readonly h: Tensor
+  readonly [name: string]: Tensor
+}
+
+/** A GRU cell: PyTorch's nn.GRUCell. All weights start uniform in ±1/sqrt(H). */
+export function gru(options: CellOptions): ProjectedCell<GruState> {
+  checkCellOptions('gru', options)
+  const { inputs: D, hidden: H, bias = true, device, rng } = options
+  const parameter = (...shape: number[]) => uniformParameter(shape, 1 / Math.sqrt(H), device, rng)
+  const weight_ih = parameter(3 * H, D)
+  const weight_hh = parameter(3 * H, H)
+  const bias_ih = bias ? parameter(3 * H) : undefined
+  const bias_hh = bias ? parameter(3 * H) : undefined
+
+  function project(x: Tensor): Tensor {
+    return affine(x, weight_ih, bias_ih) // [..., B, 3H]
+  }
+
+  function advance(input: Tensor, { h }: GruState) {
+    checkStep('gru', input, 3 * H, h, H)
+    const recurrent = affine(h, weight_hh, bias_hh) // [B, 3H]
+    const [inputRZ, inputN] = split(input, [2 * H, H], 1)
+    const [recurrentRZ, recurrentN] = split(recurrent, [2 * H, H], 1)
+    const [r, z] = split(sigmoid(add(inputRZ, recurrentRZ)), [H, H], 1) // each [B, H]
+    const n = tanh(add(inputN, mul(r, recurrentN)))
+    const next = add(n, mul(z, sub(h, n))) // (1 - z) n + z h
+    return { output: next, state: { h: next } }
+  }
+
+  return {
+    parameters: named({ weight_ih, weight_hh, bias_ih, bias_hh }),
+    inputs: D,
+    outputs: H,
+    initial: (batch) => ({ h: zeros([batch, H], device) }),
+    project,
+    advance,
+    step: (x, state) => advance(project(x), state),
+  }
+}

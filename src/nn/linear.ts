@@ -1,0 +1,75 @@
+// The two layers beside a recurrent one: linear turns hidden values into logits, embedding turns symbols into vectors.
+//
+//   linear:     y = x W^T + b,  weight [out, in], bias [out], uniform in ±1/sqrt(in)      (PyTorch's nn.Linear)
+//   embedding:  y = weight[index],  weight [V, D], normal with deviation 1                (PyTorch's nn.Embedding)
+//
+// A layer is a function that carries its parameters; `parameters` names those of several layers for the optimiser.
+
+import { check, checkCount, show, UnrolledError } from '../check.ts'
+import type { Device } from '../device.ts'
+import { gather } from '../ops/gather.ts'
+import { affine } from '../ops/matmul.ts'
+import type { Random } from '../random.ts'
+import { untracked } from '../tape.ts'
+import { type Tensor, tensor } from '../tensor.ts'
+import { type Named, named, uniformParameter } from './cell.ts'
+
+export interface Layer {
+  (x: Tensor): Tensor
+  readonly parameters: Named
+}
+
+/** A linear layer: x [..., inputs] -> [..., outputs]. */
+export function linear(
+  options: { inputs: number, outputs: number, bias?: boolean, device: Device, rng: Random },
+): Layer {
+  const { inputs, outputs, bias: withBias = true, device, rng } = options
+  checkCount('linear: inputs', inputs)
+  checkCount('linear: outputs', outputs)
+  const bound = 1 / Math.sqrt(inputs)
+  const weight = uniformParameter([outputs, inputs], bound, device, rng)
+  const bias = withBias ? uniformParameter([outputs], bound, device, rng) : undefined
+  return Object.assign((x: Tensor) => affine(x, weight, bias), { parameters: named({ weight, bias }) })
+}
+
+/** An embedding: indices [...] (int32) -> [..., dimensions]. */
+export function embedding(options: { symbols: number, dimensions: number, device: Device, rng: Random }): Layer {
+  const { symbols: V, dimensions: D, device, rng } = options
+  checkCount('embedding: symbols', V)
+  checkCount('embedding: dimensions', D)
+  const weight = untracked(() => tensor(rng.normal(V * D), { shape: [V, D], device }))
+  return Object.assign((index: Tensor) => gather(weight, index), { parameters: { weight } })
+}
+
+/** Everything that has parameters: a cell, a layer, or a net of yours. */
+export interface HasParameters {
+  readonly parameters: Named
+}
+
+/** The parameters of several layers in order, named "layer.parameter": parameters({ cell, head }) has "cell.weight_ih". */
+export function parameters(layers: { readonly [name: string]: HasParameters }): Map<string, Tensor> {
+  const all = new Map<string, Tensor>()
+  for (const [layer, { parameters: own }] of Object.entries(layers)) {
+    for (const [name, x] of Object.entries(own)) all.set(`${layer}.${name}`, x)
+  }
+  return all
+}
+
+/**
+ * Writes values into parameters of the same names and shapes, in place.
+ * @throws UnrolledError if a name is missing or unknown, or a shape differs; then nothing was written
+ */
+export function loadParameters(
+  target: ReadonlyMap<string, Tensor>, values: ReadonlyMap<string, { shape: readonly number[], data: ArrayLike<number> }>,
+): void {
+  for (const [name, x] of target) {
+    const value = values.get(name)
+    if (!value) throw new UnrolledError(`load: the parameter ${name} is missing`)
+    check(show(value.shape) === show(x.shape), () =>
+      `load: ${name} is ${show(value.shape)} in what is loaded, and ${show(x.shape)} in this net; they must be equal`)
+  }
+  for (const name of values.keys()) if (!target.has(name)) throw new UnrolledError(`load: this net has no parameter ${name}`)
+  untracked(() => {
+    for (const [name, x] of target) x.assign(tensor(values.get(name)!.data, { shape: x.shape, device: x.device }))
+  })
+}

@@ -1,0 +1,72 @@
+// Long short-term memory: a state c that is added to, not multiplied through, so that its gradient need not vanish.
+//
+//   i = sigmoid(W_i x + U_i h + b_i)      what to let in              c_t = f ⊙ c_{t-1} + i ⊙ g
+//   f = sigmoid(W_f x + U_f h + b_f)      what to keep                h_t = o ⊙ tanh(c_t)
+//   g = tanh   (W_g x + U_g h + b_g)      what to write               with projection: h_t = W_hr (o ⊙ tanh(c_t))
+//   o = sigmoid(W_o x + U_o h + b_o)      what to show
+//
+// Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000; projection: Sak et al. 2014. The four gates lie
+// in one matrix in PyTorch's order i f g o: weight_ih [4H, D], weight_hh [4H, H] (or P); b = bias_ih + bias_hh. Next: gru.ts.
+
+import { check } from '../check.ts'
+import { add, mul, sigmoid, tanh } from '../ops/elementwise.ts'
+import { affine, matmul } from '../ops/matmul.ts'
+import { split } from '../ops/move.ts'
+import { type Tensor, zeros } from '../tensor.ts'
+import { type CellOptions, checkCellOptions, checkStep, named, type ProjectedCell, uniformParameter } from './cell.ts'
+
+export interface LstmOptions extends CellOptions {
+  /** P < H: the size that h is projected to; 0, the default, for no projection */
+  projection?: number
+}
+
+export interface LstmState {
+  /** [B, H], or [B, P] with projection */
+  readonly h: Tensor
+  /** [B, H] */
+  readonly c: Tensor
+  readonly [name: string]: Tensor
+}
+
+/** An LSTM cell: PyTorch's nn.LSTMCell, and its nn.LSTM's projection. All weights start uniform in ±1/sqrt(H). */
+export function lstm(options: LstmOptions): ProjectedCell<LstmState> {
+  checkCellOptions('lstm', options)
+  const { inputs: D, hidden: H, bias = true, projection: P = 0, device, rng } = options
+  check(Number.isInteger(P) && P >= 0 && P < H, () => `lstm: projection is ${P}; it must be 0 (none) or less than hidden, ${H}`)
+  const outputs = P || H
+  const parameter = (...shape: number[]) => uniformParameter(shape, 1 / Math.sqrt(H), device, rng)
+  const weight_ih = parameter(4 * H, D)
+  const weight_hh = parameter(4 * H, outputs)
+  const bias_ih = bias ? parameter(4 * H) : undefined
+  const bias_hh = bias ? parameter(4 * H) : undefined
+  const weight_hr = P ? parameter(P, H) : undefined
+
+  function project(x: Tensor): Tensor {
+    const y = affine(x, weight_ih, bias_ih) // [..., B, 4H]
+    return bias_hh ? add(y, bias_hh) : y
+  }
+
+  function advance(input: Tensor, { h, c }: LstmState) {
+    checkStep('lstm', input, 4 * H, h, outputs)
+    const gates = add(input, matmul(h, weight_hh, { transposeB: true })) // [B, 4H]
+    const [toI, toF, toG, toO] = split(gates, [H, H, H, H], 1) // each [B, H]
+    const i = sigmoid(toI)
+    const f = sigmoid(toF)
+    const g = tanh(toG)
+    const o = sigmoid(toO)
+    const nextC = add(mul(f, c), mul(i, g))
+    const shown = mul(o, tanh(nextC))
+    const nextH = weight_hr ? matmul(shown, weight_hr, { transposeB: true }) : shown
+    return { output: nextH, state: { h: nextH, c: nextC } }
+  }
+
+  return {
+    parameters: named({ weight_ih, weight_hh, bias_ih, bias_hh, weight_hr }),
+    inputs: D,
+    outputs,
+    initial: (batch) => ({ h: zeros([batch, outputs], device), c: zeros([batch, H], device) }),
+    project,
+    advance,
+    step: (x, state) => advance(project(x), state),
+  }
+}

@@ -1,0 +1,159 @@
+// PyTorch's nn.RNN, nn.LSTM and nn.GRU: layers and directions of one kind of cell, with PyTorch's names, order and shapes.
+//
+//   layer k reads the outputs of layer k-1; with two directions each layer's output is [forward; reverse], 2H wide
+//   parameters  weight_ih_l{k}{_reverse}  weight_hh_...  bias_ih_...  bias_hh_...  weight_hr_... (projection)
+//   state       h [L * directions, B, H], layer by layer, forward before reverse; an LSTM's c beside it
+//
+// Dropout falls between layers, not after the last (Zaremba et al. 2014), and only when a generator is passed to the call.
+
+import { check, checkCount, show, UnrolledError } from '../check.ts'
+import { dropout as drop } from '../ops/dropout.ts'
+import { concat, reshape, stack, transpose, unstack } from '../ops/move.ts'
+import type { Random } from '../random.ts'
+import { type Tensor, zeros } from '../tensor.ts'
+import { type CellOptions, type Named, type ProjectedCell } from './cell.ts'
+import { elman, type Nonlinearity } from './elman.ts'
+import { gru } from './gru.ts'
+import { lstm } from './lstm.ts'
+import { unroll } from './unroll.ts'
+
+export interface RecurrentOptions extends CellOptions {
+  kind: 'RNN' | 'LSTM' | 'GRU'
+  /** L; 1 unless told */
+  layers?: number
+  bidirectional?: boolean
+  /** probability of dropping a value between two layers; needs a generator at the call to have an effect */
+  dropout?: number
+  /** P < H, LSTM only: h is projected to P values */
+  projection?: number
+  /** RNN only: tanh unless told */
+  nonlinearity?: Nonlinearity
+  /** x and outputs are [B, T, ...] instead of [T, B, ...] */
+  batchFirst?: boolean
+}
+
+/** h [L * directions, B, H or P], and for an LSTM c [L * directions, B, H] */
+export interface RecurrentState {
+  readonly [name: string]: Tensor
+}
+
+export interface RunOptions {
+  /** zeros unless given */
+  state?: RecurrentState
+  /** the length of each sequence, 1 to T: outputs past the end are zero, final states are those at each one's own end */
+  lengths?: ArrayLike<number>
+  /** draws the dropout masks: pass it in training, leave it out in evaluation */
+  rng?: Random
+}
+
+export interface Recurrent {
+  /** xs [T, B, inputs] -> outputs [T, B, directions * H]; a single sequence [T, inputs] works too, without B throughout */
+  (xs: Tensor, options?: RunOptions): { outputs: Tensor, state: RecurrentState }
+  readonly parameters: Named
+  /** the size of an output: directions * (P or H) */
+  readonly outputs: number
+  /** the zero state */
+  initial(batch: number): RecurrentState
+}
+
+type AnyCell = ProjectedCell<RecurrentState>
+
+function makeCell(options: RecurrentOptions, inputs: number): AnyCell {
+  const { kind, hidden, bias, projection, nonlinearity, device, rng } = options
+  const common = { inputs, hidden, bias, device, rng }
+  if (kind === 'LSTM') return lstm({ ...common, projection })
+  return kind === 'GRU' ? gru(common) : elman({ ...common, nonlinearity })
+}
+
+function checkOptions(options: RecurrentOptions): void {
+  const { kind, layers = 1, dropout = 0, projection = 0, nonlinearity } = options
+  const refuse = (text: string): never => { throw new UnrolledError(`recurrent: ${text}`) }
+  if (!['RNN', 'LSTM', 'GRU'].includes(kind)) refuse(`kind is ${String(kind)}; it must be RNN, LSTM or GRU`)
+  checkCount('recurrent: layers', layers)
+  if (!(dropout >= 0 && dropout < 1)) refuse(`dropout is ${dropout}; it must lie in [0, 1)`)
+  if (projection && kind !== 'LSTM') refuse(`projection is for the LSTM; kind is ${kind}`)
+  if (nonlinearity && kind !== 'RNN') refuse(`nonlinearity is for the RNN; kind is ${kind}`)
+}
+
+/** Layers of recurrent cells with everything that PyTorch's nn.RNN, nn.LSTM and nn.GRU do, under the same names. */
+export function recurrent(options: RecurrentOptions): Recurrent {
+  checkOptions(options)
+  const { layers: L = 1, bidirectional = false, dropout: p = 0, batchFirst = false, device } = options
+  const directions = bidirectional ? (['forward', 'reverse'] as const) : (['forward'] as const)
+  const parameters: Record<string, Tensor> = {}
+  const cells: AnyCell[] = [] // layer by layer, forward before reverse
+  for (let layer = 0; layer < L; layer++) {
+    for (const direction of directions) {
+      const below = cells.at(-1)
+      const cell = makeCell(options, layer === 0 || !below ? options.inputs : below.outputs * directions.length)
+      cells.push(cell)
+      const suffix = `_l${layer}${direction === 'reverse' ? '_reverse' : ''}`
+      for (const [name, x] of Object.entries(cell.parameters)) parameters[name + suffix] = x
+    }
+  }
+  const sizes: Record<string, number> = { h: cells[0].outputs }
+  if (options.kind === 'LSTM') sizes.c = options.hidden
+  const names = Object.keys(sizes)
+
+  /** The state of every cell, from one tensor per name. */
+  function takeApart(state: RecurrentState | undefined, B: number): RecurrentState[] {
+    if (!state) return cells.map((cell) => cell.initial(B))
+    const pieces = names.map((name) => {
+      const x = state[name]
+      const wanted = [cells.length, B, sizes[name]]
+      check(x !== undefined && show(x.shape) === show(wanted), () =>
+        `recurrent: the state's ${name} is ${x ? show(x.shape) : 'missing'}; it must be ${show(wanted)}: ` +
+        '[layers * directions, B, size]')
+      return unstack(x)
+    })
+    return cells.map((_, k) => Object.fromEntries(names.map((name, n) => [name, pieces[n][k]])))
+  }
+
+  function runLayers(xs: Tensor, { state, lengths, rng }: RunOptions) {
+    const initial = takeApart(state, xs.shape[1])
+    const finals: RecurrentState[] = []
+    let inputs = xs
+    for (let layer = 0; layer < L; layer++) {
+      const dropped = layer > 0 && p > 0 && rng ? drop(inputs, p, rng) : inputs
+      const sides = directions.map((direction, d) => {
+        const k = layer * directions.length + d
+        const result = unroll(cells[k], dropped, initial[k], { lengths, direction, layer })
+        finals.push(result.state)
+        return result.outputs
+      })
+      inputs = sides.length === 1 ? sides[0] : concat(sides, -1)
+    }
+    return { outputs: inputs, state: Object.fromEntries(names.map((name) => [name, stack(finals.map((s) => s[name]))])) }
+  }
+
+  /** Brings the accepted layouts to [T, B, D] and the results back. */
+  function run(xs: Tensor, runOptions: RunOptions = {}) {
+    check((xs.rank === 3 || xs.rank === 2) && xs.shape.at(-1) === options.inputs, () =>
+      `recurrent: x is ${show(xs.shape)}; it must be [${batchFirst ? 'B, T' : 'T, B'}, ${options.inputs}], ` +
+      `or [T, ${options.inputs}] for a single sequence`)
+    if (xs.rank === 2) return runSingle(xs, runOptions)
+    if (!batchFirst) return runLayers(xs, runOptions)
+    const { outputs, state } = runLayers(transpose(xs, [1, 0, 2]), runOptions)
+    return { outputs: transpose(outputs, [1, 0, 2]), state }
+  }
+
+  function runSingle(xs: Tensor, { state, ...rest }: RunOptions) {
+    const withBatch = (s: RecurrentState) => mapState(s, (x) => reshape(x, [x.shape[0], 1, x.shape[1]]))
+    const result = runLayers(reshape(xs, [xs.shape[0], 1, xs.shape[1]]), { ...rest, state: state && withBatch(state) })
+    return {
+      outputs: reshape(result.outputs, [xs.shape[0], -1]),
+      state: mapState(result.state, (x) => reshape(x, [x.shape[0], x.shape[2]])),
+    }
+  }
+
+  return Object.assign(run, {
+    parameters,
+    outputs: cells[0].outputs * directions.length,
+    initial: (batch: number) =>
+      Object.fromEntries(names.map((name) => [name, zeros([cells.length, batch, sizes[name]], device)])),
+  })
+}
+
+function mapState(state: RecurrentState, f: (x: Tensor) => Tensor): RecurrentState {
+  return Object.fromEntries(Object.entries(state).map(([name, x]) => [name, f(x)]))
+}

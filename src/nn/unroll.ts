@@ -1,0 +1,152 @@
+// Unrolling: the loop over time that turns a cell into a net. One loop serves every cell.
+//
+//   for t = 0 .. T-1:  y_t, state_t = step(x_t, state_{t-1})        (reverse: t = T-1 .. 0)
+//
+// Run forward, each step appends its records to the tape; run backward over the tape, that is backpropagation through time.
+// If the cell allows, the input product of all steps is one matmul before the loop. Sequences are [T, B, D]. With lengths,
+// a sequence's state stands still outside its own steps and its outputs there are zero: so the final state is that of
+// its own last step, and the reverse direction starts at its own end. Next: recurrent.ts; train/bptt.ts for truncation.
+
+import { check, show } from '../check.ts'
+import { at, isRecording, type Where } from '../context.ts'
+import { where } from '../ops/elementwise.ts'
+import { concat, stack, unstack } from '../ops/move.ts'
+import { sizeOf } from '../shape.ts'
+import { record, recordMany, untracked } from '../tape.ts'
+import { mapTree, leaves, type Tensor, tensor, type Tree } from '../tensor.ts'
+import { type Cell, isProjected } from './cell.ts'
+
+export interface UnrollOptions {
+  /** the length of each sequence of the batch, 1 to T; all T unless told */
+  lengths?: ArrayLike<number>
+  direction?: 'forward' | 'reverse'
+  /** the number of this layer, for what is printed */
+  layer?: number
+}
+
+export interface Unrolled<S extends Tree> {
+  /** [T, B, outputs] */
+  readonly outputs: Tensor
+  /** after each sequence's last step (reverse: after its first) */
+  readonly state: S
+}
+
+/**
+ * Runs a cell over a sequence xs [T, B, D] from a state (zeros if none is given).
+ * @throws ShapeError if xs is not [T, B, D] with T >= 1, or a length is not in 1..T
+ */
+export function unroll<S extends Tree>(cell: Cell<S>, xs: Tensor, state?: S, options: UnrollOptions = {}): Unrolled<S> {
+  check(xs.rank === 3 && xs.shape[0] >= 1 && xs.shape[2] === cell.inputs, () =>
+    `unroll: xs is ${show(xs.shape)}; it must be [T, B, ${cell.inputs}], time first, with one step or more`)
+  const [T, B] = xs.shape
+  const { lengths, direction = 'forward', layer = 0 } = options
+  const masks = lengths && inside(lengths, T, B, xs) // per step [B, 1]: 1 inside the sequence
+  const place: Where = { layer, direction }
+  const step = at({ ...place, t: 'all' }, () => stepper(cell, xs))
+  const outputs = new Array<Tensor>(T)
+  let current = state ?? cell.initial(B)
+  for (let k = 0; k < T; k++) {
+    const t = direction === 'forward' ? k : T - 1 - k
+    at({ ...place, t }, () => {
+      let { output, state: next } = step(t, current)
+      if (masks) {
+        next = zipTree(next, current, (now, before) => where(masks[t], now, before))
+        output = where(masks[t], output, 0)
+      }
+      if (isRecording()) {
+        next = mapTree(next, (x, path) => {
+          const y = asState(x, path)
+          if (x === output) output = y // so that all of dLoss/dh_t passes through the one record of h_t
+          return y
+        })
+      }
+      outputs[t] = output
+      current = next
+    })
+  }
+  return { outputs: at({ ...place, t: 'all' }, () => stack(outputs)), state: current }
+}
+
+/** The cell's step by number: with the input product of all steps done beforehand if the cell can be split so. */
+function stepper<S extends Tree>(cell: Cell<S>, xs: Tensor) {
+  if (!isProjected(cell)) {
+    const inputs = unstack(xs) // T times [B, D]
+    return (t: number, state: S) => cell.step(inputs[t], state)
+  }
+  const projected = steps(cell.project(xs), (t) => cell.project(unstack(xs)[t])) // T times [B, G]
+  return (t: number, state: S) => cell.advance(projected[t], state)
+}
+
+/** unstack along time, with a way to compute one step's piece alone again. Views: no copy. */
+function steps(x: Tensor, replay: (t: number) => Tensor): Tensor[] {
+  const [T, ...rest] = x.shape
+  const pieces = Array.from({ length: T }, (_, t) => ({ memory: x.memory, offset: x.offset + t * sizeOf(rest), shape: rest }))
+  return recordMany('steps', [x], pieces, (dys) => [() => stack(dys)], replay)
+}
+
+/** The same tensor under a record of its own, `state h`: where gradientFlow reads dLoss/dh_t. A view: no copy. */
+function asState(x: Tensor, path: string): Tensor {
+  return record(`state ${path}`, [x], x, (dy) => [() => dy])
+}
+
+/** For each step a column [B, 1] that is 1 where the step lies inside the sequence. */
+function inside(lengths: ArrayLike<number>, T: number, B: number, { device }: Tensor): Tensor[] {
+  const list = Array.from(lengths)
+  check(list.length === B && list.every((n) => Number.isInteger(n) && n >= 1 && n <= T), () =>
+    `unroll: lengths is ${show(list)}; needed are ${B} whole numbers from 1 to ${T}, one for each sequence`)
+  const flags = Array.from({ length: T }, (_, t) => list.map((length) => (t < length ? 1 : 0))).flat()
+  return unstack(untracked(() => tensor(flags, { shape: [T, B, 1], device })))
+}
+
+/** One tree from two of the same form. */
+export function zipTree<S extends Tree>(a: S, b: S, f: (x: Tensor, y: Tensor) => Tensor): S {
+  const others = leaves(b)
+  let i = 0
+  return mapTree(a, (x) => f(x, others[i++]))
+}
+
+export interface SequenceOptions<S extends Tree> {
+  state?: S
+  lengths?: ArrayLike<number>
+}
+
+/** Anything that maps a sequence to a sequence: a cell unrolled, a stack of them, a bidirectional pair. */
+export interface SequenceLayer<S extends Tree = Tree> {
+  (xs: Tensor, options?: SequenceOptions<S>): Unrolled<S>
+  readonly parameters: { readonly [name: string]: Tensor }
+}
+
+/** Cells one above the other: each layer's outputs are the next one's inputs. The state is the list of the cells' states. */
+export function stacked(cells: readonly Cell[]): SequenceLayer<readonly Tree[]> {
+  check(cells.length > 0, () => 'stacked: it needs at least one cell')
+  cells.forEach((cell, k) => {
+    const below = cells[k - 1]
+    check(!below || cell.inputs === below.outputs, () =>
+      `stacked: cell ${k} takes ${cell.inputs} inputs, but cell ${k - 1} gives ${below!.outputs} outputs; they must be equal`)
+  })
+  const run = (xs: Tensor, { state, lengths }: SequenceOptions<readonly Tree[]> = {}) => {
+    let outputs = xs
+    const states = cells.map((cell, layer) => {
+      const result = unroll(cell, outputs, state?.[layer], { lengths, layer })
+      outputs = result.outputs
+      return result.state
+    })
+    return { outputs, state: states }
+  }
+  return Object.assign(run, { parameters: prefixed(cells.map((cell, k) => [`${k}`, cell])) })
+}
+
+/** Two cells, one forward and one in reverse, their outputs side by side: Schuster and Paliwal 1997. */
+export function bidirectional<S extends Tree>(forward: Cell<S>, reverse: Cell<S>): SequenceLayer<readonly [S, S]> {
+  const run = (xs: Tensor, { state, lengths }: SequenceOptions<readonly [S, S]> = {}): Unrolled<readonly [S, S]> => {
+    const ahead = unroll(forward, xs, state?.[0], { lengths })
+    const back = unroll(reverse, xs, state?.[1], { lengths, direction: 'reverse' })
+    return { outputs: concat([ahead.outputs, back.outputs], -1), state: [ahead.state, back.state] }
+  }
+  return Object.assign(run, { parameters: prefixed([['forward', forward], ['reverse', reverse]]) })
+}
+
+function prefixed(cells: readonly (readonly [string, Cell])[]): { [name: string]: Tensor } {
+  return Object.fromEntries(cells.flatMap(([prefix, cell]) =>
+    Object.entries(cell.parameters).map(([name, x]) => [`${prefix}.${name}`, x])))
+}
