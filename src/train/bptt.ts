@@ -1,0 +1,167 @@
+// Backpropagation through time, whole and truncated, as explicit calls (Werbos 1990; Williams and Peng 1990).
+//
+//   bptt            one tape over the whole sequence: dLoss/dW = sum over t of every step's contribution
+//   truncatedBptt   every k1 steps, one update from the last k1 losses, through the last k2 >= k1 steps: BPTT(k2; k1)
+//
+//        t-k2            t-k1             t
+//   ──────┼───────────────┼───────────────┼──────>
+//       saved state    older steps,     new steps: their losses count, here and nowhere else
+//       (a constant)   computed again
+//
+// The state carried over the windows stays as it was first computed. Steps before t-k1 are computed again from the state
+// saved at t-k2, with today's weights, so the gradient is exact for the function that the tape saw: the last k1 losses, as a
+// function of the weights, with the state at t-k2 frozen. k1 = k2 is the common form: nothing is computed twice.
+
+import { check, checkCount, show, UnrolledError } from '../check.ts'
+import { concat, slice } from '../ops/move.ts'
+import { type GradientMap, Scope, Tape, untracked } from '../tape.ts'
+import { dispose, type Tensor, type Tree } from '../tensor.ts'
+
+/** A recurrent net as BPTT sees it. */
+export interface Net<S extends Tree> {
+  /** named, in order: parameters({ ... }) */
+  readonly parameters: ReadonlyMap<string, Tensor>
+  /** xs [T, B, ...] -> outputs [T, B, ...], and the state after the last step */
+  run(xs: Tensor, state: S): { outputs: Tensor, state: S }
+  /** a scalar from outputs and targets of the same steps */
+  loss(outputs: Tensor, targets: Tensor): Tensor
+}
+
+export interface Bptt<S extends Tree> {
+  readonly loss: Tensor
+  readonly grads: GradientMap
+  readonly outputs: Tensor
+  readonly state: S
+}
+
+/**
+ * Full BPTT: the loss of a whole sequence and its gradients, all on the given tape.
+ * @param state the state before the first step; gradients stop there
+ */
+export function bptt<S extends Tree>(tape: Tape, net: Net<S>, xs: Tensor, targets: Tensor, state: S): Bptt<S> {
+  const { outputs, state: last } = net.run(xs, state)
+  const loss = net.loss(outputs, targets)
+  return { loss, grads: tape.gradients(loss, net.parameters), outputs, state: last }
+}
+
+export interface TruncationOptions<S extends Tree> {
+  /** k1: steps between two updates, the length of a window */
+  every: number
+  /** k2 >= k1: steps that gradients reach back from an update; k1 unless told */
+  horizon?: number
+  /** the state before the first step; it is copied */
+  initial: S
+}
+
+export interface TruncatedBptt<S extends Tree> {
+  /** The loss of the next k1 steps, xs [k1, B, ...], and its gradients through up to k2 steps, on the given tape. */
+  step(tape: Tape, xs: Tensor, targets: Tensor): { loss: Tensor, grads: GradientMap }
+  /** the state after the steps so far, as first computed; it changes with the next step */
+  readonly state: S
+  /** Starts again from a state, with no past. */
+  reset(initial: S): void
+  /** Gives back the states and inputs that it holds. */
+  dispose(): void
+}
+
+/**
+ * Truncated BPTT over a stream of windows.
+ * @throws UnrolledError if every or horizon is not a whole number of 1 or more, or horizon < every
+ */
+export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOptions<S>): TruncatedBptt<S> {
+  const { every: k1, horizon: k2 = k1, initial } = options
+  checkCount('truncatedBptt: every', k1)
+  checkCount('truncatedBptt: horizon', k2)
+  if (k2 < k1) throw new UnrolledError(`truncatedBptt: horizon is ${k2}, every is ${k1}; the horizon must not be shorter`)
+  /** a window is cut here, so that a state is saved k2 steps before each later update */
+  const cut = (k1 - (k2 % k1)) % k1
+  let time = 0 // steps so far
+  let carried = keep(initial)
+  let saved: { time: number, state: S }[] = [{ time: 0, state: keep(initial) }]
+  let past: Tensor | null = null // the inputs of the last k2 - k1 steps
+  let outdated: Tree[] = [] // still used by the last step's tape: given back when the next one begins
+
+  /** Takes the carried state over new steps, with no tape, and saves it where later windows will start. */
+  function carry(xs: Tensor): void {
+    const parts = cut === 0 ? [xs] : [slice(xs, 0, 0, cut), slice(xs, 0, cut)]
+    for (const part of parts) {
+      const next = untracked(() => net.run(part, carried).state)
+      replaceCarried(next)
+      time += part.shape[0]
+      if ((time - cut) % k1 === 0) saved.push({ time, state: keep(carried) })
+    }
+  }
+
+  function replaceCarried(state: S): void {
+    outdated.push(carried)
+    carried = keep(state)
+  }
+
+  /** Forgets what lies before the start of the next update's horizon. */
+  function forget(xs: Tensor): void {
+    const start = Math.max(0, time + k1 - k2)
+    outdated.push(...saved.filter((s) => s.time < start).map((s) => s.state))
+    saved = saved.filter((s) => s.time >= start)
+    const all = untracked(() => {
+      const known = past ? concat([past, xs]) : xs
+      return slice(known, 0, Math.max(0, known.shape[0] - (time - start)))
+    })
+    if (past) outdated.push(past)
+    past = keep(all)
+  }
+
+  function step(tape: Tape, xs: Tensor, targets: Tensor) {
+    check(xs.shape[0] === k1, () => `truncatedBptt: xs is ${show(xs.shape)}; a window has ${k1} steps, time first`)
+    sweep()
+    if (k2 === k1) {
+      const result = bptt(tape, net, xs, targets, carried)
+      replaceCarried(result.state)
+      time += k1
+      return { loss: result.loss, grads: result.grads }
+    }
+    const { state: start } = saved[0]
+    const { outputs } = net.run(past ? concat([past, xs]) : xs, start)
+    const loss = net.loss(slice(outputs, 0, outputs.shape[0] - k1), targets)
+    const grads = tape.gradients(loss, net.parameters)
+    untracked(() => {
+      carry(xs)
+      forget(xs)
+    })
+    return { loss, grads }
+  }
+
+  function sweep(): void {
+    outdated.forEach(dispose)
+    outdated = []
+  }
+
+  function clear(): void {
+    sweep()
+    dispose([carried, ...saved.map((s) => s.state), ...(past ? [past] : [])])
+    past = null
+    saved = []
+  }
+
+  return {
+    step,
+    get state() {
+      return carried
+    },
+    reset(state: S): void {
+      const next = keep(state)
+      clear()
+      time = 0
+      carried = next
+      saved = [{ time: 0, state: keep(state) }]
+    },
+    dispose: clear,
+  }
+}
+
+/** A copy that no tape owns: from here on, the state is a constant. */
+function keep<S extends Tree>(tree: S): S {
+  const scope = new Scope()
+  const copy = scope.keep(tree)
+  scope.close()
+  return copy
+}
