@@ -60,6 +60,9 @@ export class Backward {
     watch: (dx: Tensor, k: number) => void, visit?: Visitor,
   ): void {
     const thunks = record.vjp(dys)
+    check(thunks.length === record.inputs.length, () =>
+      `${record.op}: its vjp gives ${thunks.length} gradients for ${record.inputs.length} inputs; ` +
+      'each input needs one, or null')
     const dxs = record.inputs.map((x, k) => {
       const thunk = thunks[k]
       if (!thunk || !reached.has(x)) return null

@@ -64,6 +64,9 @@ export function reverseTime(
 ): void {
   for (let b = 0; b < B; b++) {
     const length = lengths[il + b]
+    if (!(length >= 0 && length <= T)) {
+      throw new UnrolledError(`reverseTime: length ${length} at position ${b} is out of range; it must be 0 to ${T}`)
+    }
     for (let t = 0; t < T; t++) {
       const from = ix + ((t < length ? length - 1 - t : t) * B + b) * rest
       y.set(x.subarray(from, from + rest), (t * B + b) * rest)

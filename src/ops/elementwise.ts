@@ -68,7 +68,7 @@ export function pow(a: Operand, b: Operand): Tensor {
     return mul(dy, b instanceof Tensor ? where(equal(b, 0), 0, slope) : slope)
   }
   const db = (dy: Tensor, y: Tensor) => {
-    if (typeof a === 'number') return mul(dy, mul(y, Math.log(a)))
+    if (typeof a === 'number') return mul(dy, a > 0 ? mul(y, Math.log(a)) : 0)
     const positive = greater(a, 0)
     return mul(dy, where(positive, mul(y, log(where(positive, a, 1))), 0))
   }
@@ -97,8 +97,7 @@ function winner(a: Operand, b: Operand): Tensor {
 /** x kept between low and high; the gradient passes where low <= x <= high */
 export function clamp(x: Tensor, low: number, high: number): Tensor {
   if (!(low <= high)) throw new UnrolledError(`clamp: low is ${low}, high is ${high}; low must not exceed high`)
-  const inside = sub(1, add(greater(low, x), greater(x, high)))
-  return add(mul(x, inside), add(mul(greater(low, x), low === -Infinity ? 0 : low), mul(greater(x, high), high === Infinity ? 0 : high)))
+  return where(greater(low, x), low, where(greater(x, high), high, x))
 }
 
 // Comparisons: 1 where they hold, else 0; no gradient, on purpose
