@@ -1,0 +1,18 @@
+// The devices that the tests of the engine run on: the same test bodies, once for each.
+
+import { cpu } from '../src/cpu/device.ts'
+import type { Device } from '../src/device.ts'
+
+export interface TestDevice {
+  name: string
+  device: Device
+  /** how far from PyTorch's float64 numbers: max |a - b| / max |b| of a tensor */
+  tolerance: number
+}
+
+export const judge: Device = cpu({ precision: 'float64' })
+
+export const devices: TestDevice[] = [
+  { name: 'cpu float64', device: judge, tolerance: 1e-10 },
+  { name: 'cpu float32', device: cpu(), tolerance: 1e-5 },
+]

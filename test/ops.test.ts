@@ -1,0 +1,172 @@
+// Every op's gradients, first and second order, against finite differences in float64: the rows are in ops-table.ts.
+// ops-golden.test.ts compares with PyTorch.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { readdirSync } from 'node:fs'
+import { formatReport, gradcheck } from '../src/gradcheck.ts'
+import * as dropouts from '../src/ops/dropout.ts'
+import * as elementwise from '../src/ops/elementwise.ts'
+import * as gathers from '../src/ops/gather.ts'
+import * as losses from '../src/ops/loss.ts'
+import * as matmuls from '../src/ops/matmul.ts'
+import * as moves from '../src/ops/move.ts'
+import * as norms from '../src/ops/norm.ts'
+import * as reductions from '../src/ops/reduce.ts'
+import * as softmaxes from '../src/ops/softmax.ts'
+import { random } from '../src/random.ts'
+import { Scope, Tape } from '../src/tape.ts'
+import { tensor, zeros } from '../src/tensor.ts'
+import { devices, judge } from './devices.ts'
+import { inputsOf, notOps, type Row, table, withoutGradient } from './ops-table.ts'
+
+const files = {
+  'dropout.ts': dropouts, 'elementwise.ts': elementwise, 'gather.ts': gathers, 'loss.ts': losses,
+  'matmul.ts': matmuls, 'move.ts': moves, 'norm.ts': norms, 'reduce.ts': reductions, 'softmax.ts': softmaxes,
+}
+
+const test = suite('ops')
+
+async function failures(row: Row, order: 1 | 2): Promise<string[]> {
+  using scope = new Scope()
+  const report = await gradcheck(row.call, inputsOf(row, judge), { order })
+  assert.not(scope.isClosed)
+  if (report.passed) return []
+  return [`${row.op} ${JSON.stringify(row.shapes)}\n${row.call}\n${formatReport(report)}`]
+}
+
+for (const op of new Set(table.map((row) => row.op))) {
+  for (const order of [1, 2] as const) {
+    test(`${op}: ${order === 1 ? 'gradient' : 'second derivative'}`, async () => {
+      const found: string[] = []
+      for (const row of table) if (row.op === op) found.push(...await failures(row, order))
+      assert.is(found.join('\n\n'), '')
+    })
+  }
+}
+
+test('every file of src/ops is looked at, and every export has a row', () => {
+  assert.equal(readdirSync('src/ops').sort(), Object.keys(files).sort())
+  const exports = Object.values(files).flatMap((file) => Object.keys(file))
+  const listed = [...table, ...withoutGradient].map(({ op }) => op).concat(Object.keys(notOps))
+  assert.equal(exports.filter((name) => !listed.includes(name)), [], 'exports without a row')
+  assert.equal([...new Set(listed)].filter((name) => !exports.includes(name)), [], 'rows of ops that are gone')
+})
+
+for (const { op, reason, call } of withoutGradient) {
+  test(`${op}: no gradient, on purpose (${reason})`, async () => {
+    using tape = new Tape()
+    const x = tensor([[-1.5, 0, 0.5], [0.5, 2, 100]], { device: judge })
+    const loss = reductions.sum(elementwise.mul(call(x), 3))
+    const [dx] = tape.gradients(loss, [x])
+    assert.equal([...await dx.read()], [0, 0, 0, 0, 0, 0])
+  })
+}
+
+for (const { name, device } of devices) {
+  test(`${name}: |x| = 100 gives finite values and gradients`, async () => {
+    const values = [-100, -88, -50, -20, -1e-3, 0, 1e-3, 20, 50, 88, 100]
+    const labels = tensor(values.map((_, i) => i % 2), { device, dtype: 'int32' })
+    const { relu, softplus, sigmoid, silu, gelu, tanh, abs, square, clamp } = elementwise
+    const { softmax, logSoftmax } = softmaxes
+    const curves = { relu, softplus, sigmoid, silu, gelu, tanh, abs, square }
+    for (const [op, f] of Object.entries({
+      ...curves, softmax, logSoftmax, logsumexp: reductions.logsumexp,
+      clamp: (x: typeof labels) => clamp(x, -1, 1),
+      layerNorm: (x: typeof labels) => norms.layerNorm(x), rmsNorm: (x: typeof labels) => norms.rmsNorm(x),
+      crossEntropy: (x: typeof labels) =>
+        losses.crossEntropy(moves.stack([x, elementwise.neg(x)], 1), labels, { reduction: 'none' }),
+      binaryCrossEntropy: (x: typeof labels) => losses.binaryCrossEntropy(x, elementwise.greater(x, 30)),
+      mse: (x: typeof labels) => losses.mse(x, zeros(x.shape, device)),
+      huber: (x: typeof labels) => losses.huber(x, zeros(x.shape, device)),
+    })) {
+      using tape = new Tape()
+      const x = tensor(values, { device })
+      const y = f(x)
+      const [dx] = tape.gradients(reductions.sum(y), [x])
+      assert.ok([...await y.read()].every(Number.isFinite), `${op}: ${await y.format()}`)
+      assert.ok([...await dx.read()].every(Number.isFinite), `${op}, gradient: ${await dx.format()}`)
+    }
+  })
+
+  test(`${name}: exact where rounding would ruin a naive form`, async () => {
+    using scope = new Scope()
+    const tiny = tensor([1e-7, -1e-7], { device })
+    for (const f of [elementwise.expm1, elementwise.log1p, elementwise.tanh]) {
+      const y = await f(tiny).read()
+      y.forEach((v, i) => assert.ok(Math.abs(v / (i ? -1e-7 : 1e-7) - 1) < 1e-6, `${f.name}: ${v}`))
+    }
+    const low = await softmaxes.logSoftmax(tensor([0, 100], { device })).read()
+    assert.is(low[0], -100)
+    assert.is(await elementwise.softplus(tensor(-50, { device })).item() > 0, true)
+    assert.not(scope.isClosed)
+  })
+
+  test(`${name}: clamp of infinities and NaN, relu and maximum of NaN`, async () => {
+    using tape = new Tape()
+    const x = tensor([-Infinity, Infinity, NaN, 0.5], { device })
+    const y = elementwise.clamp(x, -1, 2)
+    assert.equal([...await y.read()], [-1, 2, NaN, 0.5])
+    const [dx] = tape.gradients(reductions.sum(y), [x])
+    assert.equal([...await dx.read()], [0, 0, 1, 1])
+    assert.ok(Number.isNaN((await elementwise.relu(x).read())[2]))
+    assert.ok(Number.isNaN((await elementwise.maximum(x, 0).read())[2]))
+    assert.ok(Number.isNaN(await reductions.max(x).item()))
+  })
+
+  test(`${name}: ties share the gradient; conventions at kinks`, async () => {
+    const gradientAt = async (values: number[], f: (x: ReturnType<typeof zeros>) => ReturnType<typeof zeros>) => {
+      using tape = new Tape()
+      const x = tensor(values, { device })
+      const [dx] = tape.gradients(reductions.sum(f(x)), [x])
+      return [...await dx.read()]
+    }
+    assert.equal(await gradientAt([3, 1, 3, 3, 0, 3], (x) => reductions.max(x)), [0.25, 0, 0.25, 0.25, 0, 0.25])
+    assert.equal(await gradientAt([1, 2, 3], (x) => elementwise.maximum(x, 2)), [0, 0.5, 1])
+    assert.equal(await gradientAt([1, 2, 3], (x) => elementwise.minimum(x, 2)), [1, 0.5, 0])
+    assert.equal(await gradientAt([-1, 0, 1], elementwise.relu), [0, 0, 1])
+    assert.equal(await gradientAt([-1, 0, 1], elementwise.abs), [-1, 0, 1])
+    assert.equal(await gradientAt([-1, 0, 2], (x) => elementwise.clamp(x, -1, 2)), [1, 1, 1])
+    assert.equal(await gradientAt([0, 2], (x) => elementwise.pow(x, 2)), [0, 4])
+    assert.equal(await gradientAt([0, 2], (x) => elementwise.pow(0, x)), [0, 0])
+    assert.equal(await gradientAt([0, -2], (x) => elementwise.pow(x, 0)), [0, 0])
+  })
+
+  test(`${name}: empty tensors`, async () => {
+    using tape = new Tape()
+    const x = zeros([0, 3], device)
+    const w = tensor([[1, 2, 3]], { device })
+    const y = matmuls.affine(elementwise.tanh(elementwise.add(x, w)), w)
+    assert.equal([...y.shape], [0, 1])
+    assert.equal((await y.read()).length, 0)
+    const loss = reductions.sum(y)
+    assert.is(await loss.item(), 0)
+    const [dx, dw] = tape.gradients(loss, [x, w])
+    assert.equal([...dx.shape], [0, 3])
+    assert.equal([...await dw.read()], [0, 0, 0])
+    assert.equal([...await reductions.sum(x, 0).read()], [0, 0, 0])
+    assert.equal([...await moves.concat([x, w, x]).read()], [1, 2, 3])
+    assert.equal([...moves.slice(w, 1, 2, 2).shape], [1, 0])
+    assert.equal([...await matmuls.matmul(moves.transpose(x), x).read()], [0, 0, 0, 0, 0, 0, 0, 0, 0])
+    assert.equal(moves.unstack(x), [])
+    assert.throws(() => reductions.mean(x), 'mean: x is [0, 3]; the mean of no values does not exist')
+    assert.throws(() => reductions.max(x, 0), 'max: x is [0, 3]; the largest of no values does not exist')
+  })
+
+  test(`${name}: dropout keeps the expectation, and repeats with the seed`, async () => {
+    using scope = new Scope()
+    const x = elementwise.add(zeros([1000], device), 1)
+    const read = async (seed: number) => [...await dropouts.dropout(x, 0.25, random(seed)).read()]
+    const first = await read(5)
+    assert.equal(await read(5), first)
+    assert.not.equal(await read(6), first)
+    assert.equal([...new Set(first.map((v) => v.toFixed(6)))].sort(), ['0.000000', '1.333333'])
+    const kept = first.filter((v) => v > 0).length
+    assert.ok(Math.abs(kept - 750) < 3.5 * Math.sqrt(1000 * 0.25 * 0.75), `kept ${kept}`)
+    assert.is(dropouts.dropout(x, 0, random(1)), x)
+    assert.throws(() => dropouts.dropout(x, 1, random(1)), 'dropout: p is 1; it must lie in [0, 1)')
+    assert.not(scope.isClosed)
+  })
+}
+
+test.run()
