@@ -1,0 +1,207 @@
+// What all optimisers share: named state on the device, one update, and steps that can be skipped unseen.
+//
+// A rule is an equation. For one parameter p with gradient g and state s (momenta, running averages) it gives
+// the next p and s; t = 1, 2, ... counts the steps that were applied, and is a device scalar as well:
+//
+//   p, s  <-  rule(t, rate)(p, g, s)          where applyIf is 0:  p, s, t stay as they are, bit by bit
+//
+// Everything is enqueued, nothing is read back. Next: optimizers.ts for the rules themselves.
+
+import { check, show, UnrolledError } from '../check.ts'
+import { add, where } from '../ops/elementwise.ts'
+import { sameShape } from '../shape.ts'
+import { unowned, untracked } from '../tape.ts'
+import { dispose, full, type Tensor, zeros } from '../tensor.ts'
+
+/** Tensors by name: parameters, gradients, or an optimiser's state. */
+export type Named = ReadonlyMap<string, Tensor>
+
+/** What is kept for one parameter, by slot: { m, v } for Adam. All have the parameter's shape. */
+export type Slots = Readonly<Record<string, Tensor>>
+
+/** The next value of a parameter and of what is kept for it. */
+export interface Next {
+  readonly p: Tensor
+  readonly slots: Slots
+}
+
+export interface Rule {
+  readonly name: string
+  readonly learningRate: number
+  /** the slots kept for each parameter, with the value that fills them at first */
+  readonly slots: Readonly<Record<string, number>>
+  /** Computes what the parameters share in step t (a device scalar, from 1); the result then serves each. */
+  readonly step: (t: Tensor, rate: number) => (p: Tensor, g: Tensor, slots: Slots) => Next
+}
+
+export interface UpdateOptions {
+  /** a device scalar: where it is 0 the step is skipped, parameters, state and step count stay as they are */
+  readonly applyIf?: Tensor
+  /** the learning rate of this step instead of the optimiser's own: what a schedule gives */
+  readonly learningRate?: number
+}
+
+/** Updates parameters in place by a rule. Make one with sgd, rmsprop, adagrad, adam or adamw. */
+export class Optimizer {
+  readonly name: string
+  readonly learningRate: number
+  private readonly rule: Rule
+  /** NAME.step and NAME.SLOT.PARAMETER; empty until the first update brings the parameters' shapes */
+  private kept = new Map<string, Tensor>()
+
+  constructor(rule: Rule) {
+    this.name = rule.name
+    this.learningRate = rule.learningRate
+    this.rule = rule
+  }
+
+  /**
+   * One step: every parameter and its state are written in place. Records nothing, so it may stand inside an
+   * open tape; that tape then is stale, and gives no more gradients.
+   * @throws UnrolledError if names, shapes or state do not fit (then nothing was written)
+   */
+  update(params: Named, grads: Named, options: UpdateOptions = {}): void {
+    const { applyIf, learningRate = this.learningRate } = options
+    checkAtLeastZero(this.name, { learningRate })
+    check(applyIf === undefined || applyIf.rank === 0, () =>
+      `${this.name}: applyIf is ${show(applyIf!.shape)}; it must be a scalar [], 0 to skip the step`)
+    this.checkGradients(params, grads)
+    if (this.kept.size === 0) this.kept = this.firstState(params)
+    else this.checkState(params)
+    const write = (target: Tensor, value: Tensor) => {
+      target.assign(applyIf ? where(applyIf, value, target) : value)
+    }
+    untracked(() => {
+      const t = add(this.kept.get(this.stepName)!, 1)
+      const next = this.rule.step(t, learningRate)
+      for (const [name, p] of params) {
+        // each by itself, so that the intermediates of one parameter at a time are alive
+        untracked(() => {
+          const slots = this.slotsOf(name)
+          const result = next(p, grads.get(name)!, slots)
+          write(p, result.p)
+          for (const slot in slots) write(slots[slot], result.slots[slot])
+        })
+      }
+      write(this.kept.get(this.stepName)!, t)
+    })
+  }
+
+  /**
+   * All tensors that the next step depends on, under stable names (`adam.step`, `adam.m.cell.weight_ih`);
+   * none before the first update. They are the optimiser's own and change with every update: read them, or
+   * keep a copy.
+   */
+  state(): Map<string, Tensor> {
+    return new Map(this.kept)
+  }
+
+  /**
+   * Takes over, by copying, a state that state() gave: training goes on bit for bit as it would have. An
+   * empty map starts anew.
+   * @throws UnrolledError for a name that this optimiser does not keep, or if the step count is missing
+   */
+  load(state: Named): void {
+    const { name } = this
+    const slots = Object.keys(this.rule.slots)
+    for (const key of state.keys()) {
+      if (key === this.stepName || slots.some((slot) => key.startsWith(`${name}.${slot}.`))) continue
+      const own = [this.stepName, ...slots.map((slot) => this.slotName(slot, 'PARAMETER'))].join(', ')
+      throw new UnrolledError(`${name}: the state has ${key}, but this optimiser keeps only ${own}`)
+    }
+    const step = state.get(this.stepName)
+    if (state.size > 0 && !step) throw new UnrolledError(`${name}: the state lacks ${this.stepName}`)
+    check(!step || step.rank === 0, () =>
+      `${name}: ${this.stepName} is ${show(step!.shape)}; it must be a scalar []`)
+    const copies = unowned(() => [...state.values()])
+    this.dispose()
+    this.kept = new Map([...state.keys()].map((key, i) => [key, copies[i]]))
+  }
+
+  /** Gives the state's memory back; a further update starts anew. */
+  dispose(): void {
+    dispose([...this.kept.values()])
+    this.kept = new Map()
+  }
+
+  private get stepName(): string {
+    return `${this.name}.step`
+  }
+
+  private slotName(slot: string, parameter: string): string {
+    return `${this.name}.${slot}.${parameter}`
+  }
+
+  private slotsOf(parameter: string): Slots {
+    const names = Object.keys(this.rule.slots)
+    return Object.fromEntries(names.map((slot) => [slot, this.kept.get(this.slotName(slot, parameter))!]))
+  }
+
+  private checkGradients(params: Named, grads: Named): void {
+    const { name: op } = this
+    if (params.size === 0) throw new UnrolledError(`${op}: there are no parameters; it needs at least one`)
+    if (new Set(params.values()).size < params.size) {
+      throw new UnrolledError(`${op}: one tensor has two names and would be updated twice; name it once`)
+    }
+    for (const [name, p] of params) {
+      const g = grads.get(name)
+      if (!g) throw new UnrolledError(`${op}: parameter ${name} has no gradient; both maps need equal names`)
+      check(sameShape(p.shape, g.shape), () =>
+        `${op}: shapes of ${name} differ; the parameter is ${show(p.shape)}, the gradient is ` +
+        `${show(g.shape)}; they must be equal`)
+    }
+    for (const name of grads.keys()) {
+      if (params.has(name)) continue
+      throw new UnrolledError(`${op}: gradient ${name} has no parameter; both maps need equal names`)
+    }
+  }
+
+  /** Made late, when a tape or scope may be open; yet it must outlive them: unowned. */
+  private firstState(params: Named): Map<string, Tensor> {
+    const [{ device }] = params.values()
+    const state = new Map([[this.stepName, unowned(() => zeros([], device))]])
+    for (const [slot, value] of Object.entries(this.rule.slots)) {
+      for (const [name, p] of params) {
+        state.set(this.slotName(slot, name), unowned(() => full(p.shape, value, device)))
+      }
+    }
+    return state
+  }
+
+  /** After the first update, or when loaded, the state must be that of these very parameters. */
+  private checkState(params: Named): void {
+    const { name: op, kept } = this
+    const rest = new Set(kept.keys())
+    rest.delete(this.stepName)
+    for (const slot of Object.keys(this.rule.slots)) {
+      for (const [name, p] of params) {
+        const key = this.slotName(slot, name)
+        const s = kept.get(key)
+        if (!s) throw new UnrolledError(`${op}: the state lacks ${key}; make another optimiser`)
+        check(sameShape(s.shape, p.shape), () =>
+          `${op}: shapes differ; the state ${key} is ${show(s.shape)}, the parameter is ${show(p.shape)}; ` +
+          'make another optimiser')
+        rest.delete(key)
+      }
+    }
+    for (const key of rest) {
+      throw new UnrolledError(`${op}: the state has ${key}, whose parameter is not given; update all at once`)
+    }
+  }
+}
+
+/** Throws unless every option is a finite number of 0 or more, naming it. */
+export function checkAtLeastZero(op: string, options: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (Number.isFinite(value) && value >= 0) continue
+    throw new UnrolledError(`${op}: ${name} is ${value}; it must be a number of 0 or more`)
+  }
+}
+
+/** Throws unless every option is a number from 0 up to, but not, 1, naming it. */
+export function checkBelowOne(op: string, options: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value >= 0 && value < 1) continue
+    throw new UnrolledError(`${op}: ${name} is ${value}; it must be at least 0 and below 1`)
+  }
+}
