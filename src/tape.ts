@@ -187,7 +187,7 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
   }
 
   override close(): void {
-    if (!this.isClosed) setRecorders(this.outer)
+    if (!this.isClosed) setRecorders(currentRecorders().filter((recorder) => recorder !== this))
     super.close()
   }
 
