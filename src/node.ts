@@ -1,0 +1,5 @@
+// The public names that need Node: files and data sets. All of index.ts is here too.
+
+export * from './index.ts'
+export { loadCorpus, loadText } from './data/node-corpus.ts'
+export { loadModel, saveModel, writeAtomically } from './io/node-files.ts'
