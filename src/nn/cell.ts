@@ -9,9 +9,8 @@
 import { check, checkCount, show } from '../check.ts'
 import type { Device } from '../device.ts'
 import type { Random } from '../random.ts'
-import type { Shape } from '../shape.ts'
-import { sizeOf } from '../shape.ts'
-import { untracked } from '../tape.ts'
+import { sameShape, type Shape, sizeOf } from '../shape.ts'
+import { unowned } from '../tape.ts'
 import { tensor, type Tensor, type Tree } from '../tensor.ts'
 
 /** Parameters under PyTorch's names, in PyTorch's order. */
@@ -71,13 +70,25 @@ export function checkCellOptions(name: string, { inputs, hidden, device, rng }: 
 
 /** A parameter drawn uniformly from [-bound, bound): PyTorch's way for recurrent and linear layers. It is yours, not a tape's. */
 export function uniformParameter(shape: Shape, bound: number, device: Device, rng: Random): Tensor {
-  return untracked(() => tensor(rng.uniform(sizeOf(shape), -bound, bound), { shape, device }))
+  return unowned(() => tensor(rng.uniform(sizeOf(shape), -bound, bound), { shape, device }))
 }
 
-/** Checks a step's input and state before any op does, so that the message speaks of the cell. */
-export function checkStep(name: string, x: Tensor, inputs: number, state: Tensor, units: number): void {
-  check(x.shape.at(-1) === inputs, () =>
-    `${name}: x is ${show(x.shape)}; its last axis must be ${inputs}, the cell's inputs`)
-  check(state.rank === 2 && state.shape[1] === units && (x.rank < 2 || state.shape[0] === x.shape.at(-2)), () =>
-    `${name}: x is ${show(x.shape)}, the state is ${show(state.shape)}; the state must be [B, ${units}] with x's B`)
+/** Checks x before any op does, so that the message speaks of the cell. */
+export function checkInput(name: string, x: Tensor, inputs: number): void {
+  check(x.rank >= 2 && x.shape.at(-1) === inputs, () => `${name}: x is ${show(x.shape)}; it must be [B, ${inputs}]`)
+}
+
+/** The same for what `advance` is given: the product of one step, `width` wide, and a state of these sizes by name. */
+export function checkAdvance(
+  name: string, projected: Tensor, width: number,
+  state: { readonly [name: string]: Tensor | undefined }, sizes: { readonly [name: string]: number },
+): void {
+  check(projected.rank === 2 && projected.shape[1] === width, () =>
+    `${name}: the projected input is ${show(projected.shape)}; it must be [B, ${width}], one step of what project gives`)
+  for (const part of Object.keys(sizes)) {
+    const x = state[part]
+    const wanted = [projected.shape[0], sizes[part]]
+    check(x !== undefined && sameShape(x.shape, wanted), () =>
+      `${name}: the state's ${part} is ${x ? show(x.shape) : 'missing'}; it must be ${show(wanted)}`)
+  }
 }

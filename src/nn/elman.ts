@@ -9,7 +9,9 @@ import { UnrolledError } from '../check.ts'
 import { add, relu, sigmoid, tanh } from '../ops/elementwise.ts'
 import { affine, matmul } from '../ops/matmul.ts'
 import { type Tensor, zeros } from '../tensor.ts'
-import { type CellOptions, checkCellOptions, checkStep, named, type ProjectedCell, uniformParameter } from './cell.ts'
+import {
+  type CellOptions, checkAdvance, checkCellOptions, checkInput, named, type ProjectedCell, uniformParameter,
+} from './cell.ts'
 
 export type Nonlinearity = 'tanh' | 'relu' | 'logistic'
 
@@ -44,12 +46,13 @@ export function elman(options: ElmanOptions): ProjectedCell<ElmanState> {
   const bias_hh = bias ? parameter(H) : undefined
 
   function project(x: Tensor): Tensor {
+    checkInput('elman', x, D)
     const y = affine(x, weight_ih, bias_ih) // [..., B, H]
     return bias_hh ? add(y, bias_hh) : y
   }
 
   function advance(projected: Tensor, { h }: ElmanState) {
-    checkStep('elman', projected, H, h, H)
+    checkAdvance('elman', projected, H, { h }, { h: H })
     const next = f(add(projected, matmul(h, weight_hh, { transposeB: true }))) // [B, H]
     return { output: next, state: { h: next } }
   }

@@ -12,7 +12,9 @@ import { add, mul, sigmoid, sub, tanh } from '../ops/elementwise.ts'
 import { affine } from '../ops/matmul.ts'
 import { split } from '../ops/move.ts'
 import { type Tensor, zeros } from '../tensor.ts'
-import { type CellOptions, checkCellOptions, checkStep, named, type ProjectedCell, uniformParameter } from './cell.ts'
+import {
+  type CellOptions, checkAdvance, checkCellOptions, checkInput, named, type ProjectedCell, uniformParameter,
+} from './cell.ts'
 
 export interface GruState {
   /** [B, H] */
@@ -31,11 +33,12 @@ export function gru(options: CellOptions): ProjectedCell<GruState> {
   const bias_hh = bias ? parameter(3 * H) : undefined
 
   function project(x: Tensor): Tensor {
+    checkInput('gru', x, D)
     return affine(x, weight_ih, bias_ih) // [..., B, 3H]
   }
 
   function advance(input: Tensor, { h }: GruState) {
-    checkStep('gru', input, 3 * H, h, H)
+    checkAdvance('gru', input, 3 * H, { h }, { h: H })
     const recurrent = affine(h, weight_hh, bias_hh) // [B, 3H]
     const [inputRZ, inputN] = split(input, [2 * H, H], 1)
     const [recurrentRZ, recurrentN] = split(recurrent, [2 * H, H], 1)

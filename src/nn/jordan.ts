@@ -11,7 +11,9 @@ import { checkCount, UnrolledError } from '../check.ts'
 import { add, mul, sigmoid } from '../ops/elementwise.ts'
 import { affine, matmul } from '../ops/matmul.ts'
 import { type Tensor, zeros } from '../tensor.ts'
-import { type CellOptions, checkCellOptions, checkStep, named, type ProjectedCell, uniformParameter } from './cell.ts'
+import {
+  type CellOptions, checkAdvance, checkCellOptions, checkInput, named, type ProjectedCell, uniformParameter,
+} from './cell.ts'
 import { type Nonlinearity, nonlinearityNamed } from './elman.ts'
 
 export interface JordanOptions extends CellOptions {
@@ -44,11 +46,12 @@ export function jordan(options: JordanOptions): ProjectedCell<JordanState> {
   const bias_ho = bias ? parameter(O) : undefined
 
   function project(x: Tensor): Tensor {
+    checkInput('jordan', x, D)
     return affine(x, weight_ih, bias_ih) // [..., B, H]
   }
 
   function advance(projected: Tensor, { s }: JordanState) {
-    checkStep('jordan', projected, H, s, O)
+    checkAdvance('jordan', projected, H, { s }, { s: O })
     const h = f(add(projected, matmul(s, weight_sh, { transposeB: true }))) // [B, H]
     const y = sigmoid(affine(h, weight_ho, bias_ho)) // [B, O]
     return { output: y, state: { s: add(mul(s, decay), y) } }

@@ -10,7 +10,7 @@ import type { Device } from '../device.ts'
 import { gather } from '../ops/gather.ts'
 import { affine } from '../ops/matmul.ts'
 import type { Random } from '../random.ts'
-import { untracked } from '../tape.ts'
+import { unowned, untracked } from '../tape.ts'
 import { type Tensor, tensor } from '../tensor.ts'
 import { type Named, named, uniformParameter } from './cell.ts'
 
@@ -37,7 +37,7 @@ export function embedding(options: { symbols: number, dimensions: number, device
   const { symbols: V, dimensions: D, device, rng } = options
   checkCount('embedding: symbols', V)
   checkCount('embedding: dimensions', D)
-  const weight = untracked(() => tensor(rng.normal(V * D), { shape: [V, D], device }))
+  const weight = unowned(() => tensor(rng.normal(V * D), { shape: [V, D], device }))
   return Object.assign((index: Tensor) => gather(weight, index), { parameters: { weight } })
 }
 
@@ -57,7 +57,7 @@ export function parameters(layers: { readonly [name: string]: HasParameters }): 
 
 /**
  * Writes values into parameters of the same names and shapes, in place.
- * @throws UnrolledError if a name is missing or unknown, or a shape differs; then nothing was written
+ * @throws UnrolledError if a name is missing or unknown, or a shape or a number of values differs; then nothing was written
  */
 export function loadParameters(
   target: ReadonlyMap<string, Tensor>, values: ReadonlyMap<string, { shape: readonly number[], data: ArrayLike<number> }>,
@@ -67,6 +67,8 @@ export function loadParameters(
     if (!value) throw new UnrolledError(`load: the parameter ${name} is missing`)
     check(show(value.shape) === show(x.shape), () =>
       `load: ${name} is ${show(value.shape)} in what is loaded, and ${show(x.shape)} in this net; they must be equal`)
+    check(value.data.length === x.size, () =>
+      `load: ${name} has ${value.data.length} values in what is loaded; its shape ${show(x.shape)} holds ${x.size}`)
   }
   for (const name of values.keys()) if (!target.has(name)) throw new UnrolledError(`load: this net has no parameter ${name}`)
   untracked(() => {

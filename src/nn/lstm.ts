@@ -13,7 +13,9 @@ import { add, mul, sigmoid, tanh } from '../ops/elementwise.ts'
 import { affine, matmul } from '../ops/matmul.ts'
 import { split } from '../ops/move.ts'
 import { type Tensor, zeros } from '../tensor.ts'
-import { type CellOptions, checkCellOptions, checkStep, named, type ProjectedCell, uniformParameter } from './cell.ts'
+import {
+  type CellOptions, checkAdvance, checkCellOptions, checkInput, named, type ProjectedCell, uniformParameter,
+} from './cell.ts'
 
 export interface LstmOptions extends CellOptions {
   /** P < H: the size that h is projected to; 0, the default, for no projection */
@@ -42,12 +44,13 @@ export function lstm(options: LstmOptions): ProjectedCell<LstmState> {
   const weight_hr = P ? parameter(P, H) : undefined
 
   function project(x: Tensor): Tensor {
+    checkInput('lstm', x, D)
     const y = affine(x, weight_ih, bias_ih) // [..., B, 4H]
     return bias_hh ? add(y, bias_hh) : y
   }
 
   function advance(input: Tensor, { h, c }: LstmState) {
-    checkStep('lstm', input, 4 * H, h, outputs)
+    checkAdvance('lstm', input, 4 * H, { h, c }, { h: outputs, c: H })
     const gates = add(input, matmul(h, weight_hh, { transposeB: true })) // [B, 4H]
     const [toI, toF, toG, toO] = split(gates, [H, H, H, H], 1) // each [B, H]
     const i = sigmoid(toI)
