@@ -94,19 +94,19 @@ export async function gradcheck<const I extends GradcheckInputs>(
   const weightsOnce = [weightsLike(y, xs[0], rng)]
   const outputs = order === 1 ? once : gradientsAsOutputs(once, xs, weightsOnce)
   const weights = order === 1 ? weightsOnce : xs.map((x) => weightsLike(x.shape, x, rng))
+  const gradients: Tensor[] = []
   try {
     const judge = await judgeOf(outputs, weights, step)
-    const gradients = gradientsNow(outputs, xs, weights)
+    gradients.push(...gradientsNow(outputs, xs, weights))
     const entries: GradcheckEntry[] = []
     for (const [k, [name, x]] of named.entries()) {
       const gradient = await gradients[k].read()
       const probes = projections ? directions(gradient, projections, rng) : elements(gradient, x.shape)
       entries.push(...await judge(name, x, probes))
     }
-    dispose(gradients)
     return report(named, entries, { order, tolerance, worst })
   } finally {
-    dispose([weightsOnce, weights])
+    dispose([weightsOnce, weights, gradients])
   }
 }
 

@@ -103,7 +103,16 @@ export function tensor(values: Nested | ArrayLike<number>, options: TensorOption
   checkShape('tensor', shape)
   check(sizeOf(shape) === data.length, () =>
     `tensor: ${data.length} values do not fill the shape ${show(shape)}, which holds ${sizeOf(shape)}`)
+  if (dtype === 'int32' && !(data instanceof Int32Array)) checkWhole(data)
   return made(device.upload(data, dtype), shape)
+}
+
+/** An index of 1.5 would silently become 1, and NaN 0. */
+function checkWhole(values: ArrayLike<number>): void {
+  for (let i = 0; i < values.length; i++) {
+    check((values[i] | 0) === values[i], () =>
+      `tensor: value ${i} is ${values[i]}; int32 holds whole numbers from -2147483648 to 2147483647`)
+  }
 }
 
 /** Appends the numbers of nested arrays to `out` and returns their shape. */
