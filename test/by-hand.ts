@@ -1,0 +1,72 @@
+// The cells once more, in plain numbers and with loops: one sequence, one step, straight from the equations.
+
+import type { Named } from '../src/nn/cell.ts'
+import type { Tensor } from '../src/tensor.ts'
+
+export type Row = number[]
+export type Matrix = Row[]
+
+/** The weights of a cell by name; a vector is a matrix with one row. */
+export type Weights = Record<string, Matrix>
+
+export async function rowsOf(x: Tensor): Promise<Matrix> {
+  const data = Array.from(await x.read())
+  const width = x.shape.at(-1)!
+  return Array.from({ length: data.length / width }, (_, i) => data.slice(i * width, (i + 1) * width))
+}
+
+export async function weightsOf(parameters: Named): Promise<Weights> {
+  const entries = await Promise.all(Object.entries(parameters).map(async ([name, x]) => [name, await rowsOf(x)] as const))
+  return Object.fromEntries(entries)
+}
+
+export const logistic = (x: number) => 1 / (1 + Math.exp(-x))
+export const functions = { tanh: Math.tanh, relu: (x: number) => Math.max(0, x), logistic }
+
+/** sum_j w_j x_j */
+export function dot(w: Row, x: Row): number {
+  let total = 0
+  for (let j = 0; j < x.length; j++) total += w[j] * x[j]
+  return total
+}
+
+/** one unit's own number of a bias that may not exist */
+const biasOf = (bias: Matrix | undefined, k: number) => (bias ? bias[0][k] : 0)
+
+export function elmanStep(w: Weights, f: (a: number) => number, x: Row, h: Row): Row {
+  return h.map((_, k) => f(
+    dot(w.weight_ih[k], x) + biasOf(w.bias_ih, k) + dot(w.weight_hh[k], h) + biasOf(w.bias_hh, k)))
+}
+
+export function jordanStep(w: Weights, f: (a: number) => number, decay: number, x: Row, s: Row): { y: Row, s: Row } {
+  const h = w.weight_ih.map((row, k) => f(dot(row, x) + biasOf(w.bias_ih, k) + dot(w.weight_sh[k], s)))
+  const y = w.weight_ho.map((row, k) => logistic(dot(row, h) + biasOf(w.bias_ho, k)))
+  return { y, s: s.map((old, k) => decay * old + y[k]) }
+}
+
+/** `order` says which block of rows each gate has: [0, 1, 2, 3] is i f g o. */
+export function lstmStep(w: Weights, x: Row, h: Row, c: Row, order = [0, 1, 2, 3]): { h: Row, c: Row } {
+  const H = c.length
+  const gate = (block: number, k: number) => {
+    const row = block * H + k
+    return dot(w.weight_ih[row], x) + biasOf(w.bias_ih, row) + dot(w.weight_hh[row], h) + biasOf(w.bias_hh, row)
+  }
+  const [I, F, G, O] = order
+  const nextC = c.map((old, k) => logistic(gate(F, k)) * old + logistic(gate(I, k)) * Math.tanh(gate(G, k)))
+  const shown = nextC.map((value, k) => logistic(gate(O, k)) * Math.tanh(value))
+  return { h: w.weight_hr ? w.weight_hr.map((row) => dot(row, shown)) : shown, c: nextC }
+}
+
+/** `order` says which block of rows each gate has: [0, 1, 2] is r z n. */
+export function gruStep(w: Weights, x: Row, h: Row, order = [0, 1, 2]): Row {
+  const H = h.length
+  const input = (block: number, k: number) => dot(w.weight_ih[block * H + k], x) + biasOf(w.bias_ih, block * H + k)
+  const recurrent = (block: number, k: number) => dot(w.weight_hh[block * H + k], h) + biasOf(w.bias_hh, block * H + k)
+  const [R, Z, N] = order
+  return h.map((old, k) => {
+    const r = logistic(input(R, k) + recurrent(R, k))
+    const z = logistic(input(Z, k) + recurrent(Z, k))
+    const n = Math.tanh(input(N, k) + r * recurrent(N, k))
+    return (1 - z) * n + z * old
+  })
+}

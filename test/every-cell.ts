@@ -1,0 +1,77 @@
+// Every cell in every form that its options allow, and what the tests of cells and of time share.
+
+import * as assert from 'uvu/assert'
+import { cpu } from '../src/cpu/device.ts'
+import type { Device } from '../src/device.ts'
+import { type CellOptions, type Named, type ProjectedCell } from '../src/nn/cell.ts'
+import { elman } from '../src/nn/elman.ts'
+import { gru } from '../src/nn/gru.ts'
+import { jordan } from '../src/nn/jordan.ts'
+import { lstm } from '../src/nn/lstm.ts'
+import { add, square } from '../src/ops/elementwise.ts'
+import { concat, reshape } from '../src/ops/move.ts'
+import { sum } from '../src/ops/reduce.ts'
+import { random } from '../src/random.ts'
+import { Scope } from '../src/tape.ts'
+import { leaves, type Tensor, tensor, type Tree } from '../src/tensor.ts'
+
+export const device: Device = cpu({ precision: 'float64' })
+
+export interface EveryCell {
+  name: string
+  make(options: CellOptions): ProjectedCell<Named>
+}
+
+const forms: EveryCell[] = [
+  { name: 'elman, tanh', make: elman },
+  { name: 'elman, relu', make: (options) => elman({ ...options, nonlinearity: 'relu' }) },
+  { name: 'elman, logistic', make: (options) => elman({ ...options, nonlinearity: 'logistic' }) },
+  { name: 'jordan', make: jordan },
+  { name: 'jordan, relu, 2 outputs', make: (o) => jordan({ ...o, nonlinearity: 'relu', outputs: 2, decay: 0.7 }) },
+  { name: 'lstm', make: lstm },
+  { name: 'lstm, projection', make: (options) => lstm({ ...options, projection: 2 }) },
+  { name: 'gru', make: gru },
+]
+
+export const everyCell: EveryCell[] = forms.flatMap(({ name, make }) => [
+  { name, make },
+  { name: `${name}, no bias`, make: (options) => make({ ...options, bias: false }) },
+])
+
+/** Normal numbers that belong to nobody. */
+export function normal(seed: number, ...shape: number[]): Tensor {
+  using scope = new Scope()
+  return scope.keep(tensor(random(seed).normal(shape.reduce((n, size) => n * size, 1)), { shape, device }))
+}
+
+/** A state of a cell with normal numbers in it. */
+export function someState<S extends Named>(cell: { initial(batch: number): S }, batch: number, seed = 77): S {
+  const zero = cell.initial(batch)
+  const drawn = Object.entries(zero).map(([name, x], k) => [name, normal(seed + k, ...x.shape)] as const)
+  return { ...zero, ...Object.fromEntries(drawn) }
+}
+
+/** All values of a tree in one row. */
+export function flat(tree: Tree): Tensor {
+  return concat(leaves(tree).map((x) => reshape(x, [-1])))
+}
+
+/** A scalar that depends on every value of a tree, and not linearly. */
+export function energy(tree: Tree): Tensor {
+  return leaves(tree).map((x) => sum(square(add(x, 0.3)))).reduce((a, b) => add(a, b))
+}
+
+/** The values of trees, for comparing. */
+export async function values(...trees: Tree[]): Promise<number[][]> {
+  return Promise.all(trees.flatMap(leaves).map(async (x) => Array.from(await x.read())))
+}
+
+/** Asserts that f throws an error with exactly this message. */
+export function refused(f: () => unknown, text: string): void {
+  assert.throws(f, (error: Error) => error.message === text, text)
+}
+
+/** The Euclidean norm. */
+export function norm(list: ArrayLike<number>): number {
+  return Math.hypot(...Array.from(list))
+}
