@@ -24,6 +24,8 @@ export { binaryCrossEntropy, crossEntropy, huber, l1, mse } from './ops/loss.ts'
 export { layerNorm, rmsNorm } from './ops/norm.ts'
 export { dropout } from './ops/dropout.ts'
 
+export { formatReport, gradcheck } from './gradcheck.ts'
+
 export type { Cell, CellOptions, ProjectedCell, Step } from './nn/cell.ts'
 export { elman } from './nn/elman.ts'
 export { gru } from './nn/gru.ts'
