@@ -121,9 +121,10 @@ export class Random {
   /** An index drawn with the given probabilities (non-negative, any positive sum). */
   categorical(weights: ArrayLike<number>): number {
     let total = 0
-    for (let i = 0; i < weights.length; i++) total += weights[i]
+    for (let i = 0; i < weights.length; i++) total += weights[i] >= 0 ? weights[i] : NaN
     if (!(total > 0 && total < Infinity)) {
-      throw new UnrolledError(`categorical: the weights sum to ${total}; they must be finite, with a positive sum`)
+      throw new UnrolledError(
+        `categorical: the weights sum to ${total}; none may be negative or NaN, and the sum must be positive`)
     }
     let left = this.uniform(1)[0] * total
     let last = 0

@@ -68,7 +68,8 @@ export function broadcastAxes(from: Shape, to: Shape): number[] {
 export function normalizeAxis(op: string, axis: number, shape: Shape): number {
   const positive = axis < 0 ? axis + shape.length : axis
   check(Number.isInteger(positive) && positive >= 0 && positive < shape.length, () =>
-    `${op}: axis ${axis} does not exist; x is ${show(shape)}; axes run from ${-shape.length} to ${shape.length - 1}`)
+    `${op}: axis ${axis} does not exist; x is ${show(shape)}; ` +
+    (shape.length > 0 ? `axes run from ${-shape.length} to ${shape.length - 1}` : 'a scalar has no axes'))
   return positive
 }
 

@@ -66,18 +66,18 @@ class CpuDevice implements Device {
   }
 
   unary(op: UnaryOp, x: View): Memory {
-    const n = sizeOf(x.shape)
-    const y = this.take(n)
-    this.loops.unaryLoops[op](this.floats(y), this.floatsOf(op, x), x.offset, n)
+    const X = this.floatsOf(op, x)
+    const y = this.take(sizeOf(x.shape))
+    this.loops.unaryLoops[op](this.floats(y), X, x.offset, y.length)
     return y
   }
 
   binary(op: BinaryOp, a: View | number, b: View | number, shape: Shape): Memory {
-    const y = this.take(sizeOf(shape))
-    const out = this.floats(y)
     const loop = this.loops.binaryLoops[op]
     const A = this.operand(op, a, 0)
     const B = this.operand(op, b, 1)
+    const y = this.take(sizeOf(shape))
+    const out = this.floats(y)
     const ia = typeof a === 'number' ? 0 : a.offset
     const ib = typeof b === 'number' ? 0 : b.offset
     const wholeA = typeof a !== 'number' && sameShape(a.shape, shape)
@@ -93,11 +93,11 @@ class CpuDevice implements Device {
   }
 
   select(condition: View, a: View | number, b: View | number, shape: Shape): Memory {
-    const y = this.take(sizeOf(shape))
-    const out = this.floats(y)
     const C = this.floatsOf('where', condition)
     const A = this.operand('where', a, 0)
     const B = this.operand('where', b, 1)
+    const y = this.take(sizeOf(shape))
+    const out = this.floats(y)
     const ia = typeof a === 'number' ? 0 : a.offset
     const ib = typeof b === 'number' ? 0 : b.offset
     const strides = [condition, a, b].map((x) => operandStrides(x, shape))
@@ -109,8 +109,9 @@ class CpuDevice implements Device {
   // Reductions and products
 
   reduce(op: 'sum' | 'max', x: View, axes: readonly number[]): Memory {
+    const X = this.floatsOf(op, x)
     const y = this.take(sizeOf(reducedShape(x.shape, axes, false)))
-    this.loops.reduce(op, this.floats(y), this.floatsOf(op, x), x.offset, x.shape, axes)
+    this.loops.reduce(op, this.floats(y), X, x.offset, x.shape, axes)
     return y
   }
 
@@ -118,10 +119,10 @@ class CpuDevice implements Device {
     const [M, K] = lastTwo(a.shape, transposeA)
     const [, N] = lastTwo(b.shape, transposeB)
     const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2))
-    const c = this.take(sizeOf(batch) * M * N)
-    const out = this.floats(c)
     const A = matrix(this.floatsOf('matmul', a), a, transposeA)
     const B = matrix(this.floatsOf('matmul', b), b, transposeB)
+    const c = this.take(sizeOf(batch) * M * N)
+    const out = this.floats(c)
     const startA = A.offset
     const startB = B.offset
     const strides = [a, b].map((x) => broadcastStrides(x.shape.slice(0, -2), batch))
@@ -139,14 +140,16 @@ class CpuDevice implements Device {
   // Moving
 
   window(x: View, start: number, strides: readonly number[], shape: Shape): Memory {
+    const X = this.data(x)
     const y = this.pool.take(this, x.memory.dtype, sizeOf(shape))
-    this.loops.window(y.data, this.data(x), x.offset + start, strides, shape)
+    this.loops.window(y.data, X, x.offset + start, strides, shape)
     return y
   }
 
   place(x: View, start: number, strides: readonly number[], shape: Shape): Memory {
+    const X = this.floatsOf('pad', x)
     const y = this.fill(sizeOf(shape), 0)
-    this.loops.place(this.floats(y), this.floatsOf('place', x), x.offset, start, strides, x.shape)
+    this.loops.place(this.floats(y), X, x.offset, start, strides, x.shape)
     return y
   }
 
@@ -154,21 +157,21 @@ class CpuDevice implements Device {
     const shape = [...parts[0].shape]
     shape[axis] = parts.reduce((sum, part) => sum + part.shape[axis], 0)
     const strides = stridesOf(shape)
+    const arrays = parts.map((part) => this.data(part))
     const y = this.pool.take(this, parts[0].memory.dtype, sizeOf(shape))
     let start = 0
-    for (const part of parts) {
-      this.loops.place(y.data, this.data(part), part.offset, start, strides, part.shape)
+    parts.forEach((part, k) => {
+      this.loops.place(y.data, arrays[k], part.offset, start, strides, part.shape)
       start += part.shape[axis] * strides[axis]
-    }
+    })
     return y
   }
 
   reverseTime(x: View, lengths: View): Memory {
     const [T = 1, B = 1, ...rest] = x.shape
-    const y = this.take(sizeOf(x.shape))
     const X = this.floatsOf('reverseTime', x)
-    this.loops.reverseTime(this.floats(y), X, x.offset, this.data(lengths), lengths.offset, T, B, sizeOf(rest))
-    return y
+    return this.written(this.take(sizeOf(x.shape)), (y) =>
+      this.loops.reverseTime(y, X, x.offset, this.data(lengths), lengths.offset, T, B, sizeOf(rest)))
   }
 
   // Rows by index
@@ -176,25 +179,22 @@ class CpuDevice implements Device {
   gatherRows(table: View, index: View): Memory {
     const [V = 1, D = 1] = table.shape
     const N = sizeOf(index.shape)
-    const y = this.take(N * D)
     const rows = this.floatsOf('gather', table)
-    this.loops.gatherRows(this.floats(y), rows, table.offset, this.data(index), index.offset, N, V, D)
-    return y
+    return this.written(this.take(N * D), (y) =>
+      this.loops.gatherRows(y, rows, table.offset, this.data(index), index.offset, N, V, D))
   }
 
   scatterAddRows(rows: View, index: View, count: number): Memory {
     const [N = 1, D = 1] = rows.shape
-    const y = this.fill(count * D, 0)
     const R = this.floatsOf('scatterAdd', rows)
-    this.loops.scatterAddRows(this.floats(y), R, rows.offset, this.data(index), index.offset, N, count, D)
-    return y
+    return this.written(this.fill(count * D, 0), (y) =>
+      this.loops.scatterAddRows(y, R, rows.offset, this.data(index), index.offset, N, count, D))
   }
 
   oneHot(index: View, count: number, ignore: number | undefined): Memory {
     const N = sizeOf(index.shape)
-    const y = this.fill(N * count, 0)
-    this.loops.oneHot(this.floats(y), this.data(index), index.offset, N, count, ignore)
-    return y
+    return this.written(this.fill(N * count, 0), (y) =>
+      this.loops.oneHot(y, this.data(index), index.offset, N, count, ignore))
   }
 
   // Random numbers
@@ -223,6 +223,17 @@ class CpuDevice implements Device {
 
   private take(length: number): CpuMemory {
     return this.pool.take(this, this.dtype, length)
+  }
+
+  /** Memory that `write` fills; given back if it meets an index out of range. */
+  private written(memory: Memory, write: (y: FloatArray) => void): Memory {
+    try {
+      write(this.floats(memory))
+      return memory
+    } catch (error) {
+      this.free(memory)
+      throw error
+    }
   }
 
   private own(memory: Memory): CpuMemory {

@@ -23,7 +23,7 @@ export class CpuMemory implements Memory {
 
 export class Pool {
   private readonly lists = new Map<string, NumberArray[]>()
-  private readonly lost = new FinalizationRegistry<number>((bytes) => this.count(-bytes))
+  private readonly lost = new FinalizationRegistry<number>((bytes) => this.count(-bytes, -1))
   private live = 0
   private peak = 0
   private pooled = 0
@@ -35,7 +35,7 @@ export class Pool {
     const data = list?.pop()
     if (data) this.pooled -= data.byteLength
     const memory = new CpuMemory(device, dtype, data ?? allocate(dtype, length))
-    this.count(memory.data.byteLength)
+    this.count(memory.data.byteLength, 1)
     return memory
   }
 
@@ -44,7 +44,7 @@ export class Pool {
     memory.freed = true
     this.lost.unregister(memory)
     const bytes = memory.data.byteLength
-    this.count(-bytes)
+    this.count(-bytes, -1)
     // Sizes that never come back must not pile up: keep at most as much as was ever in use at once.
     if (this.pooled + bytes > this.peak) this.empty()
     const key = `${memory.dtype}${memory.length}`
@@ -72,9 +72,9 @@ export class Pool {
     this.pooled = 0
   }
 
-  private count(bytes: number): void {
+  private count(bytes: number, buffers: number): void {
     this.live += bytes
-    this.buffers += bytes < 0 ? -1 : 1
+    this.buffers += buffers // counted apart from bytes: an empty tensor has none
     if (this.live > this.peak) this.peak = this.live
   }
 }

@@ -16,7 +16,8 @@ import { sum } from './reduce.ts'
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((size, n) => (n === -1 ? size : size * n), 1)
   const full = shape.map((n) => (n === -1 ? x.size / known : n))
-  check(sizeOf(full) === x.size && full.every(Number.isInteger) && shape.filter((n) => n === -1).length <= 1, () =>
+  const valid = full.every((n) => Number.isInteger(n) && n >= 0) && shape.filter((n) => n === -1).length <= 1
+  check(valid && sizeOf(full) === x.size, () =>
     `reshape: ${show(x.shape)} holds ${x.size} values; they do not fit ${show(shape)}`)
   if (sameShape(full, x.shape)) return x
   return record('reshape', [x], { memory: x.memory, offset: x.offset, shape: full }, (dy) => [() => reshape(dy, x.shape)])

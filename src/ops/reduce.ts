@@ -3,7 +3,7 @@
 // Next: softmax.ts, which is built on logsumexp.
 
 import { check, show } from '../check.ts'
-import { broadcastAxes, normalizeAxes, reducedShape, sameShape, type Shape } from '../shape.ts'
+import { broadcastAxes, broadcastShapes, normalizeAxes, reducedShape, sameShape, type Shape } from '../shape.ts'
 import { record } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 import { add, detach, div, equal, exp, log, mul, sub } from './elementwise.ts'
@@ -53,5 +53,7 @@ export function logsumexp(x: Tensor, axes?: Axes, keep = false): Tensor {
 /** Sums x down to a shape that broadcasts to x's: the gradient of broadcasting. */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x
+  check(sameShape(broadcastShapes('sumTo', shape, x.shape), x.shape), () =>
+    `sumTo: ${show(shape)} does not broadcast to ${show(x.shape)}; sizes, from the right, must be equal or 1`)
   return reshape(sum(x, broadcastAxes(shape, x.shape)), shape)
 }
