@@ -1,22 +1,23 @@
-// Judges gradients by finite differences, in float64: the one proof that a vjp, a cell or a whole model is right.
+// Judges gradients by finite differences, in float64: the proof that a vjp, a cell or a whole model is right.
 //
 //   dL/dx_i  =  (L(x + h e_i) - L(x - h e_i)) / 2h + O(h^2),      L = sum_j w_j f(x)_j
 //
-// f may have any shape: fixed random weights w, none near zero, make one number of it. Instead of single elements e_i,
-// random directions of unit length can be taken (`projections`), which is quick for a model with many parameters. With
-// `order: 2` the same is done to the gradient of L, through a tape inside a tape.
+// f may have any shape: fixed random weights w, none near zero, make one number of it. Instead of single
+// elements e_i, random directions of unit length can be taken (`projections`), which is quick for a model
+// with many parameters. With `order: 2` the same is done to the gradient of L, a tape inside a tape.
 
 import { check, checkCount, show, UnrolledError } from './check.ts'
 import type { NumberArray } from './device.ts'
 import { add, mul } from './ops/elementwise.ts'
 import { sum } from './ops/reduce.ts'
 import { type Random, random } from './random.ts'
-import { type Shape, stridesOf } from './shape.ts'
+import { type Shape, sizeOf, stridesOf } from './shape.ts'
 import { Scope, Tape } from './tape.ts'
 import { dispose, tensor, Tensor } from './tensor.ts'
 
-/** What to differentiate with respect to: a list, a record or a map of names, such as the parameters of a cell. */
-export type GradcheckInputs = readonly Tensor[] | ReadonlyMap<string, Tensor> | { readonly [name: string]: Tensor }
+/** What to differentiate with respect to: a list, or tensors by name, such as the parameters of a cell. */
+export type GradcheckInputs =
+  readonly Tensor[] | ReadonlyMap<string, Tensor> | { readonly [name: string]: Tensor }
 
 export interface GradcheckOptions {
   /** 1 checks the gradient, 2 the gradient of the (projected) gradient; 1 unless told */
@@ -68,14 +69,16 @@ interface Probe {
 }
 
 /**
- * Compares the gradients of f by the tape with central differences. f gets the inputs, and may as well ignore them:
- * they are changed in place while f is called again and again (and restored), so a cell that holds them sees the change.
+ * Compares the gradients of f by the tape with central differences. f gets the inputs, and may as well ignore
+ * them: they are changed in place while f is called again and again (and restored), so a cell that holds them
+ * sees the change.
  *
  *   const report = await gradcheck(([x, w]) => tanh(matmul(x, w)), [x, w])
  *   const report = await gradcheck(() => loss(cell, xs), parameters({ cell }), { projections: 4 })
  *   console.log(formatReport(report))
  *
- * An input whose derivatives are all too small for finite differences to see, by the tape too, is compared absolutely.
+ * An input whose derivatives, by the tape too, are all too small for finite differences to see is compared
+ * absolutely.
  * @throws UnrolledError for inputs that are not float64, or an f that gives two results for the same inputs
  */
 export async function gradcheck<const I extends GradcheckInputs>(
@@ -112,26 +115,30 @@ export async function gradcheck<const I extends GradcheckInputs>(
 
 function checkedInputs(inputs: GradcheckInputs): [string, Tensor][] {
   const pairs: [string, Tensor][] = inputs instanceof Map ? [...inputs] : Object.entries(inputs)
-  const named = pairs.map(([name, x]): [string, Tensor] => [Array.isArray(inputs) ? `input ${name}` : name, x])
+  const named = pairs.map(([name, x]): [string, Tensor] =>
+    [Array.isArray(inputs) ? `input ${name}` : name, x])
   for (const [name, x] of named) {
     check(x.dtype === 'float64', () =>
-      `gradcheck: ${name} is ${x.dtype} ${show(x.shape)}; finite differences prove something in float64 only: ` +
+      `gradcheck: ${name} is ${x.dtype} ${show(x.shape)}; ` +
+      'finite differences prove something in float64 only: ' +
       "make it on cpu({ precision: 'float64' }), and leave int32 tensors out")
   }
-  check(named.some(([, x]) => x.size > 0), () => 'gradcheck: no input holds a value; there is nothing to check')
+  check(named.some(([, x]) => x.size > 0), () =>
+    'gradcheck: no input holds a value; there is nothing to check')
   return named
 }
 
 function shapeOf(outputs: Outputs, like: Tensor): Shape {
   using tape = new Tape()
   const [y] = outputs(tape)
-  check(y instanceof Tensor && y.dtype === like.dtype, () => `gradcheck: f must return a tensor of ${like.dtype}`)
+  check(y instanceof Tensor && y.dtype === like.dtype, () =>
+    `gradcheck: f must return a tensor of ${like.dtype}`)
   return y.shape
 }
 
-/** Random numbers of size 0.5 to 1.5 and either sign: none is near zero, so that no output escapes the check. */
+/** Random numbers of size 0.5 to 1.5 and either sign: none is near zero, so that no output escapes. */
 function weightsLike(shape: Shape, like: Tensor, rng: Random): Tensor {
-  const values = rng.uniform(shape.reduce((n, size) => n * size, 1), -1, 1).map((u) => u + (u < 0 ? -0.5 : 0.5))
+  const values = rng.uniform(sizeOf(shape), -1, 1).map((u) => u + (u < 0 ? -0.5 : 0.5))
   using scope = new Scope()
   return scope.keep(tensor(values, { device: like.device, shape }))
 }
@@ -191,7 +198,8 @@ async function judgeOf(outputs: Outputs, weights: readonly Tensor[], step: numbe
       for (const probe of probes) {
         const above = await at(probe, step)
         const below = await at(probe, -step)
-        const changes = above.map((y, k) => y.map((v, i) => v - below[k][i])) // before summing: nothing cancels
+        // before summing, so that nothing cancels
+        const changes = above.map((y, k) => y.map((v, i) => v - below[k][i]))
         numeric.push(total(w, changes, (weight, change) => weight * change) / (2 * step))
       }
     } finally {
@@ -202,7 +210,8 @@ async function judgeOf(outputs: Outputs, weights: readonly Tensor[], step: numbe
 }
 
 function total(
-  weights: readonly NumberArray[], values: readonly NumberArray[], term: (weight: number, value: number) => number,
+  weights: readonly NumberArray[], values: readonly NumberArray[],
+  term: (weight: number, value: number) => number,
 ): number {
   let all = 0
   values.forEach((list, k) => list.forEach((value, i) => { all += term(weights[k][i], value) }))
@@ -237,14 +246,17 @@ function directions(gradient: NumberArray, count: number, rng: Random): Probe[] 
   })
 }
 
-function compare(input: string, probes: readonly Probe[], numeric: number[], visible: number): GradcheckEntry[] {
+function compare(
+  input: string, probes: readonly Probe[], numeric: readonly number[], visible: number,
+): GradcheckEntry[] {
   const largest = (numbers: readonly number[]) => numbers.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
   const b = largest(numeric)
   const unseen = Math.max(b, largest(probes.map(({ analytic }) => analytic))) <= visible
   return probes.map(({ index, analytic }, i) => {
     const difference = Math.abs(analytic - numeric[i])
-    const error = unseen || difference === 0 ? difference : difference / b
-    return { input, index, analytic, numeric: numeric[i], difference, error: Number.isNaN(error) ? Infinity : error }
+    const share = unseen || difference === 0 ? difference : difference / b
+    const error = Number.isNaN(share) ? Infinity : share
+    return { input, index, analytic, numeric: numeric[i], difference, error }
   })
 }
 
@@ -252,7 +264,8 @@ function report(
   named: readonly [string, Tensor][], all: readonly GradcheckEntry[],
   { order, tolerance, worst }: { order: 1 | 2, tolerance: number, worst: number },
 ): GradcheckReport {
-  const worstOf = (entries: readonly GradcheckEntry[]) => entries.reduce((most, entry) => Math.max(most, entry.error), 0)
+  const worstOf = (entries: readonly GradcheckEntry[]) =>
+    entries.reduce((most, entry) => Math.max(most, entry.error), 0)
   const error = worstOf(all)
   return {
     passed: error < tolerance, error, tolerance, order, count: all.length,

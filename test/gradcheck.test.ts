@@ -53,7 +53,8 @@ const right: Record<string, [(inputs: readonly Tensor[]) => Tensor, Tensor[]]> =
 const wrong: Record<string, [(inputs: readonly Tensor[]) => Tensor, Tensor[]]> = {
   'a factor': [([a, b]) => multiply(a, b, (dy) => [() => mul(mul(dy, b), 1.00001), () => mul(dy, a)]),
     [draw(3, 4), draw(3, 4)]],
-  'a sign': [([a, b]) => multiply(a, b, (dy) => [() => mul(dy, b), () => neg(mul(dy, a))]), [draw(3, 4), draw(3, 4)]],
+  'a sign': [([a, b]) => multiply(a, b, (dy) => [() => mul(dy, b), () => neg(mul(dy, a))]),
+    [draw(3, 4), draw(3, 4)]],
   'swapped operands': [([a, b]) => multiply(a, b, (dy) => [() => mul(dy, a), () => mul(dy, b)]),
     [draw(3, 4), draw(3, 4)]],
   'a missing transpose': [([a, b]) => product(a, b, (dy) => [() => matmul(dy, b), () => matmul(a, dy)]),
@@ -90,7 +91,10 @@ const squareTwice = (factor: number): ((inputs: readonly Tensor[]) => Tensor) =>
   return record('square', [a], { memory, shape: a.shape }, (dy) => [() => mul(dy, wrongSlope(a))])
 }
 
-const ways: Record<string, GradcheckOptions> = { 'element by element': {}, 'by projection': { projections: 3 } }
+const ways: Record<string, GradcheckOptions> = {
+  'element by element': {},
+  'by projection': { projections: 3 },
+}
 
 for (const [way, options] of Object.entries(ways)) {
   test(`right gradients pass, ${way}, first and second order`, async () => {
@@ -138,13 +142,13 @@ test('the report names the element, and prints both numbers', async () => {
   const lines = formatReport(report).split('\n')
   assert.match(lines[0], /^FAILED: gradient, 24 derivatives, largest error \S+e-\d \(must be under 1e-6\)$/)
   assert.match(lines[1], /^input +index +tape +finite differences +difference +error$/)
-  assert.ok(lines[2].includes(worst.analytic.toPrecision(10)) && lines[2].includes(worst.numeric.toPrecision(10)))
+  for (const number of [worst.analytic, worst.numeric]) assert.ok(lines[2].includes(number.toPrecision(10)))
   assert.match(lines[2], /^input 0 +\[1, 3\] /)
   assert.is(new Set(lines.slice(1).map((line) => line.length)).size, 1, 'the columns line up')
   assert.ok(a.size === 12)
 })
 
-test('lists, records and maps; a function that ignores its argument, as a cell that holds its parameters', async () => {
+test('lists, records, maps; a function that ignores its argument, as a cell with its parameters', async () => {
   const cell = { weight: draw(3, 4), bias: draw(3) }
   const x = draw(2, 4)
   const loss = () => mean(square(tanh(add(matmul(x, cell.weight, { transposeB: true }), cell.bias))))
@@ -184,7 +188,8 @@ test('refused: float32, int32, nothing to check, random functions, wrong options
   const x = draw(4)
   await refused(() => gradcheck(([a]) => tanh(a), [tensor([1, 2], { device: cpu() })]),
     /^gradcheck: input 0 is float32 \[2\]; .* cpu\(\{ precision: 'float64' \}\)/)
-  await refused(() => gradcheck(({ ids }) => ids, { ids: tensor([1], { device, dtype: 'int32' }) }), /ids is int32 \[1\]/)
+  await refused(() => gradcheck(({ ids }) => ids, { ids: tensor([1], { device, dtype: 'int32' }) }),
+    /ids is int32 \[1\]/)
   await refused(() => gradcheck(([a]) => a, [] as Tensor[]), /nothing to check/)
   await refused(() => gradcheck(([a]) => a, [draw(0, 3)]), /nothing to check/)
   await refused(() => gradcheck(([a]) => dropout(a, 0.5, rng), [x]), /two results for the same inputs/)

@@ -1,4 +1,5 @@
-// Inputs that do not fit: one line with the op, the shapes and what is needed; the same words on every device.
+// Inputs that do not fit: one line with the op, the shapes and what is needed; the same words on every
+// device.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -11,6 +12,7 @@ import * as move from '../src/ops/move.ts'
 import { layerNorm, rmsNorm } from '../src/ops/norm.ts'
 import { logsumexp, max, mean, sum, sumTo } from '../src/ops/reduce.ts'
 import { softmax } from '../src/ops/softmax.ts'
+import { sizeOf } from '../src/shape.ts'
 import { Scope } from '../src/tape.ts'
 import { tensor, type Tensor, zeros } from '../src/tensor.ts'
 import { devices } from './devices.ts'
@@ -50,8 +52,10 @@ function shapeErrors(x: Shaped, ids: Shaped): [() => unknown, string][] {
       'transpose: [0, 0] is not an order of the axes of [2, 3]; name each axis 0 to 1 once'],
     [() => move.broadcastTo(x(2, 3), [3]),
       'broadcastTo: [2, 3] does not broadcast to [3]; sizes, from the right, must be equal or 1'],
-    [() => move.slice(x(2, 3), 1, 1, 4), 'slice: 1 to 4 does not lie in axis 1 of [2, 3], which has 3 elements'],
-    [() => move.slice(x(2, 3), 0, 2, 1), 'slice: 2 to 1 does not lie in axis 0 of [2, 3], which has 2 elements'],
+    [() => move.slice(x(2, 3), 1, 1, 4),
+      'slice: 1 to 4 does not lie in axis 1 of [2, 3], which has 3 elements'],
+    [() => move.slice(x(2, 3), 0, 2, 1),
+      'slice: 2 to 1 does not lie in axis 0 of [2, 3], which has 2 elements'],
     [() => move.pad(x(2, 3), 1, 2, 4), 'pad: [2, 3] at 2 does not fit into 4 elements along axis 1'],
     [() => move.concat([x(2, 3), x(2, 4)]),
       `concat: shapes differ outside axis 0; a is [2, 3] ${x().dtype}, b is [2, 4] ${x().dtype}`],
@@ -67,17 +71,22 @@ function shapeErrors(x: Shaped, ids: Shaped): [() => unknown, string][] {
       'reverseTime: x is [4, 3], lengths is [2]; needed are [T, B, ...] and [B]'],
     [() => sumTo(x(2, 3), [2]), 'sumTo: shapes do not broadcast; a is [2], b is [2, 3]; ' +
       'counted from the right, sizes must be equal or 1 (here 2 and 3)'],
-    [() => sumTo(x(3), [2, 3]), 'sumTo: [2, 3] does not broadcast to [3]; sizes, from the right, must be equal or 1'],
+    [() => sumTo(x(3), [2, 3]),
+      'sumTo: [2, 3] does not broadcast to [3]; sizes, from the right, must be equal or 1'],
     [() => gather(x(3), ids(2)), 'gather: the table is [3]; it must be [V, D]'],
-    [() => scatterAdd(x(3, 2), ids(2), 4), 'scatterAdd: rows is [3, 2], index is [2]; needed are [N, D] and [N]'],
+    [() => scatterAdd(x(3, 2), ids(2), 4),
+      'scatterAdd: rows is [3, 2], index is [2]; needed are [N, D] and [N]'],
     [() => oneHot(ids(2), 0), 'oneHot: the number of classes is 0; it must be a whole number of 1 or more'],
-    [() => layerNorm(x(2, 3), { weight: x(2) }), 'layerNorm: x is [2, 3], weight or bias is [2]; it must be [3]'],
-    [() => rmsNorm(x(2, 3), { weight: x(1, 3) }), 'rmsNorm: x is [2, 3], weight or bias is [1, 3]; it must be [3]'],
+    [() => layerNorm(x(2, 3), { weight: x(2) }),
+      'layerNorm: x is [2, 3], weight or bias is [2]; it must be [3]'],
+    [() => rmsNorm(x(2, 3), { weight: x(1, 3) }),
+      'rmsNorm: x is [2, 3], weight or bias is [1, 3]; it must be [3]'],
     [() => losses.crossEntropy(x(2, 3), ids(3)),
       'crossEntropy: logits is [2, 3], targets is [3]; needed are [..., V] and [...]'],
     [() => losses.crossEntropy(x(2, 3), ids(2), { weight: x(2) }),
       'crossEntropy: weight is [2]; it must be [3], one for each class'],
-    [() => losses.mse(x(2, 3), x(2, 1)), 'mse: shapes differ; x is [2, 3], target is [2, 1]; they must be equal'],
+    [() => losses.mse(x(2, 3), x(2, 1)),
+      'mse: shapes differ; x is [2, 3], target is [2, 1]; they must be equal'],
     [() => losses.huber(x(2), x(2), { delta: 0 }), 'huber: delta is 0; it must be a positive number'],
     // @ts-expect-error: not a reduction
     [() => losses.l1(x(2), x(2), 'average'), 'l1: reduction is average; it must be mean, sum or none'],
@@ -87,8 +96,10 @@ function shapeErrors(x: Shaped, ids: Shaped): [() => unknown, string][] {
 /** Indices where numbers are needed, numbers where indices are needed, and indices out of range. */
 function typeErrors(x: Shaped, ids: Shaped, at: (...values: number[]) => Tensor): [() => unknown, string][] {
   const float = x().dtype
-  const needed = (op: string, shape: string) => `${op}: a tensor of shape ${shape} is int32; it must be ${float}`
-  const index = (op: string) => `${op}: the index is ${float} [2]; it must be int32: tensor(values, { dtype: 'int32', device })`
+  const needed = (op: string, shape: string) =>
+    `${op}: a tensor of shape ${shape} is int32; it must be ${float}`
+  const index = (op: string) =>
+    `${op}: the index is ${float} [2]; it must be int32: tensor(values, { dtype: 'int32', device })`
   return [
     [() => e.tanh(ids(2)), needed('tanh', '[2]')],
     [() => e.add(x(2), ids(2)), needed('add', '[2]')],
@@ -106,9 +117,12 @@ function typeErrors(x: Shaped, ids: Shaped, at: (...values: number[]) => Tensor)
     [() => move.reverseTime(x(4, 2), x(2)), index('reverseTime')],
     [() => gather(x(3, 2), at(0, 3)), 'gather: index 3 at position 1 is out of range; it must be 0 to 2'],
     [() => gather(x(3, 2), at(-1)), 'gather: index -1 at position 0 is out of range; it must be 0 to 2'],
-    [() => scatterAdd(x(2, 3), at(0, 4), 4), 'scatterAdd: index 4 at position 1 is out of range; it must be 0 to 3'],
-    [() => losses.crossEntropy(x(2, 3), at(1, 3)), 'oneHot: index 3 at position 1 is out of range; it must be 0 to 2'],
-    [() => move.reverseTime(x(4, 2), at(4, 5)), 'reverseTime: length 5 at position 1 is out of range; it must be 0 to 4'],
+    [() => scatterAdd(x(2, 3), at(0, 4), 4),
+      'scatterAdd: index 4 at position 1 is out of range; it must be 0 to 3'],
+    [() => losses.crossEntropy(x(2, 3), at(1, 3)),
+      'oneHot: index 3 at position 1 is out of range; it must be 0 to 2'],
+    [() => move.reverseTime(x(4, 2), at(4, 5)),
+      'reverseTime: length 5 at position 1 is out of range; it must be 0 to 4'],
   ]
 }
 
@@ -116,12 +130,13 @@ const test = suite('ops, errors')
 
 for (const { name, device } of devices) {
   const make = (dtype?: 'int32') => (...shape: number[]) =>
-    dtype ? tensor(new Int32Array(shape.reduce((n, m) => n * m, 1)), { device, shape, dtype }) : zeros(shape, device)
+    dtype ? tensor(new Int32Array(sizeOf(shape)), { device, shape, dtype }) : zeros(shape, device)
   const list = (...values: number[]) => tensor(values, { device, dtype: 'int32' })
 
   test(`${name}: shapes`, () => compareAll(shapeErrors(make(), make('int32'))))
   test(`${name}: dtypes and indices`, () => compareAll(typeErrors(make(), make('int32'), list)))
-  test(`${name}: an op that is refused leaves no memory behind`, () => leavesNothing(device, make(), make('int32'), list))
+  test(`${name}: an op that is refused leaves no memory behind`, () =>
+    leavesNothing(device, make(), make('int32'), list))
 }
 
 function compareAll(cases: [() => unknown, string][]): void {

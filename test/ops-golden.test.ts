@@ -1,4 +1,5 @@
-// Values and gradients of ops and losses against PyTorch (test/golden/ops.json), on every device; inputs up to |x| = 100.
+// Values and gradients of ops and losses against PyTorch (test/golden/ops.json), on every device; inputs up
+// to |x| = 100.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -70,7 +71,8 @@ async function compare(entry: Case, { device, tolerance }: TestDevice): Promise<
   using tape = new Tape()
   const inputs = inputsOf(entry, device)
   const y = calls[entry.op](inputs, entry.options)
-  const gradients = tape.gradients(sum(e.mul(y, load(device, entry.dy))), inputs.filter((_, i) => entry.grads[i]))
+  const gradients = tape.gradients(sum(e.mul(y, load(device, entry.dy))),
+    inputs.filter((_, i) => entry.grads[i]))
   const wrong: string[] = []
   const judge = async (what: string, x: Tensor, expected: Golden) => {
     assert.equal([...x.shape], expected.shape)

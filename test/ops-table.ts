@@ -1,6 +1,7 @@
 // One or more rows for every op: shapes (broadcasting, odd sizes, axes of size 1, rank 0 to 4) and a call.
-// Values are an evenly spaced grid in random order, over all inputs of a row together: no two are equal, none is zero, so
-// that no finite difference steps over a kink (relu at 0, a tie of max). ops.test.ts checks every row's gradients.
+// Values are an evenly spaced grid in random order, over all inputs of a row together: no two are equal,
+// none is zero, so that no finite difference steps over a kink (relu at 0, a tie of max). ops.test.ts
+// checks every row's gradients.
 
 import type { Device } from '../src/device.ts'
 import { dropout } from '../src/ops/dropout.ts'
@@ -31,7 +32,9 @@ export const table: Row[] = []
 const anywhere = [-2, 2] as const
 const positive = [0.3, 2.5] as const
 
-function rows(op: string, cases: readonly (readonly Shape[])[], call: Call, range: Row['range'] = anywhere): void {
+function rows(
+  op: string, cases: readonly (readonly Shape[])[], call: Call, range: Row['range'] = anywhere,
+): void {
   for (const shapes of cases) table.push({ op, shapes, call, range })
 }
 
@@ -41,7 +44,8 @@ export function inputsOf({ shapes, range: [low, high] }: Row, device: Device, se
   const order = random(seed).permutation(count)
   let taken = 0
   return shapes.map((shape) => {
-    const values = Array.from({ length: sizeOf(shape) }, () => low + (high - low) * (order[taken++] + 0.37) / count)
+    const values = Array.from({ length: sizeOf(shape) }, () =>
+      low + (high - low) * (order[taken++] + 0.37) / count)
     return tensor(values, { device, shape })
   })
 }
@@ -53,7 +57,8 @@ function int32(like: Tensor, values: readonly number[], shape?: Shape): Tensor {
 // Elementwise, two operands
 
 const pairs = [
-  [[3, 5], [3, 5]], [[], []], [[], [3]], [[5], [3, 1]], [[2, 1, 5], [3, 1]], [[1, 1], [1]], [[2, 1, 3, 2], [3, 1, 2]],
+  [[3, 5], [3, 5]], [[], []], [[], [3]], [[5], [3, 1]], [[2, 1, 5], [3, 1]], [[1, 1], [1]],
+  [[2, 1, 3, 2], [3, 1, 2]],
 ]
 const binaries = { add: e.add, sub: e.sub, mul: e.mul, maximum: e.maximum, minimum: e.minimum }
 for (const [op, f] of Object.entries(binaries)) {
@@ -95,20 +100,23 @@ const products: [Shape, Shape, MatmulOptions][] = [
   [[3, 5], [5, 2], {}], [[5, 3], [5, 2], { transposeA: true }], [[3, 5], [2, 5], { transposeB: true }],
   [[5, 3], [2, 5], { transposeA: true, transposeB: true }], [[1, 1], [1, 1], {}], [[1, 4], [4, 1], {}],
   [[2, 3, 4], [2, 4, 2], {}], [[2, 4, 3], [2, 2, 4], { transposeA: true, transposeB: true }],
-  [[2, 3, 4], [4, 2], {}], [[2, 3, 4], [2, 4], { transposeB: true }], [[2, 4, 3], [4, 2], { transposeA: true }],
+  [[2, 3, 4], [4, 2], {}], [[2, 3, 4], [2, 4], { transposeB: true }],
+  [[2, 4, 3], [4, 2], { transposeA: true }],
   [[3, 4], [2, 4, 2], {}], [[2, 1, 3, 2], [3, 2, 2], {}], [[2, 1, 2, 3], [1, 3, 2, 3], { transposeB: true }],
   [[6, 7], [7, 5], {}], [[5, 6], [5, 6], { transposeA: true }],
 ]
 for (const [a, b, options] of products) rows('matmul', [[a, b]], ([x, y]) => matmul(x, y, options))
 rows('matmul', [[[3, 3]]], ([x]) => matmul(x, x, { transposeB: true }))
-rows('affine', [[[4], [3, 4], [3]], [[2, 4], [3, 4], [3]], [[2, 1, 4], [3, 4], [3]]], ([x, w, b]) => affine(x, w, b))
+rows('affine', [[[4], [3, 4], [3]], [[2, 4], [3, 4], [3]], [[2, 1, 4], [3, 4], [3]]], ([x, w, b]) =>
+  affine(x, w, b))
 rows('affine', [[[5, 2], [3, 2]]], ([x, w]) => affine(x, w))
 
 // Reductions and what is built on them
 
 const reductions = { sum, mean, max, logsumexp }
 const axes: [Shape, Axes | undefined, boolean][] = [
-  [[], undefined, false], [[5], undefined, false], [[5], 0, true], [[3, 5, 2], 1, false], [[3, 5, 2], -1, true],
+  [[], undefined, false], [[5], undefined, false], [[5], 0, true], [[3, 5, 2], 1, false],
+  [[3, 5, 2], -1, true],
   [[3, 5, 2], [0, 2], false], [[2, 3, 1, 4], [1, -1], true], [[2, 3, 1, 4], [2], false], [[3, 2], [], false],
 ]
 for (const [op, f] of Object.entries(reductions)) {
@@ -129,18 +137,24 @@ rows('rmsNorm', [[[3, 5]]], ([x]) => rmsNorm(x, { eps: 0.1 }))
 
 // Moving
 
-const reshapes: [Shape, Shape][] = [[[3, 4], [2, 6]], [[2, 3], [-1]], [[1, 1], []], [[], [1, 1, 1]], [[2, 6], [2, -1, 3, 1]]]
+const reshapes: [Shape, Shape][] = [
+  [[3, 4], [2, 6]], [[2, 3], [-1]], [[1, 1], []], [[], [1, 1, 1]], [[2, 6], [2, -1, 3, 1]],
+]
 for (const [from, to] of reshapes) rows('reshape', [[from]], ([x]) => move.reshape(x, to))
 rows('transpose', [[[3, 5]], [[2, 3, 4]], [[1, 4]]], ([x]) => move.transpose(x))
 rows('transpose', [[[2, 3, 1, 4]]], ([x]) => move.transpose(x, [2, 0, 3, 1]))
-const broadcasts: [Shape, Shape][] = [[[], [2, 3]], [[3, 1], [2, 3, 4]], [[3], [3]], [[1, 2, 1, 1], [3, 2, 1, 2]]]
+const broadcasts: [Shape, Shape][] = [
+  [[], [2, 3]], [[3, 1], [2, 3, 4]], [[3], [3]], [[1, 2, 1, 1], [3, 2, 1, 2]],
+]
 for (const [from, to] of broadcasts) rows('broadcastTo', [[from]], ([x]) => move.broadcastTo(x, to))
 const slices: [Shape, number, number, number | undefined][] = [
-  [[5], 0, 1, 4], [[4, 3], 0, 2, undefined], [[2, 5, 3], 1, -3, -1], [[1, 4, 2], 1, 1, 3], [[2, 3, 2, 3], -1, 0, 1],
+  [[5], 0, 1, 4], [[4, 3], 0, 2, undefined], [[2, 5, 3], 1, -3, -1], [[1, 4, 2], 1, 1, 3],
+  [[2, 3, 2, 3], -1, 0, 1],
 ]
-for (const [shape, axis, start, end] of slices) rows('slice', [[shape]], ([x]) => move.slice(x, axis, start, end))
+for (const [shape, ...args] of slices) rows('slice', [[shape]], ([x]) => move.slice(x, ...args))
 rows('pad', [[[2, 3]], [[1, 2, 2, 1]]], ([x]) => move.pad(x, 1, 1, 5))
-rows('concat', [[[2, 3], [1, 3], [2, 3]], [[2], [3]], [[1, 2, 1, 2], [2, 2, 1, 2]]], (parts) => move.concat(parts))
+rows('concat', [[[2, 3], [1, 3], [2, 3]], [[2], [3]], [[1, 2, 1, 2], [2, 2, 1, 2]]], (parts) =>
+  move.concat(parts))
 rows('concat', [[[2, 3], [2, 1]], [[2, 1, 3], [2, 2, 3]]], ([a, b]) => move.concat([a, b, a], 1))
 rows('stack', [[[], []], [[3, 2], [3, 2], [3, 2]]], (parts) => move.stack(parts))
 rows('stack', [[[3, 2], [3, 2]]], (parts) => move.stack(parts, -1))
@@ -159,7 +173,8 @@ rows('unstack', [[[3, 2]], [[3, 2, 1, 2]]], ([x]) => {
 rows('unstack', [[[2, 3]]], ([x]) => e.mul(move.unstack(x, 1)[2], move.unstack(x, -1)[0]))
 rows('flip', [[[4]], [[2, 3]], [[1, 3, 2, 2]]], ([x]) => move.flip(x, -1))
 rows('flip', [[[4, 3]]], ([x]) => e.mul(move.flip(x, 0), x))
-rows('reverseTime', [[[4, 3]], [[4, 3, 2]], [[4, 3, 1, 2]]], ([x]) => move.reverseTime(x, int32(x, [4, 2, 0])))
+rows('reverseTime', [[[4, 3]], [[4, 3, 2]], [[4, 3, 1, 2]]], ([x]) =>
+  move.reverseTime(x, int32(x, [4, 2, 0])))
 
 // Rows by index
 
@@ -171,7 +186,8 @@ rows('scatterAdd', [[[5, 2]]], ([x]) => e.square(scatterAdd(x, int32(x, [3, 0, 3
 
 const reduced = ['mean', 'sum', 'none'] as const
 for (const reduction of reduced) {
-  rows('crossEntropy', [[[7, 5]]], ([x]) => losses.crossEntropy(x, int32(x, [3, 0, 4, 2, 2, 1, 4]), { reduction }))
+  rows('crossEntropy', [[[7, 5]]], ([x]) =>
+    losses.crossEntropy(x, int32(x, [3, 0, 4, 2, 2, 1, 4]), { reduction }))
   rows('crossEntropy', [[[5, 3], [3]]], ([x, weight]) =>
     losses.crossEntropy(x, int32(x, [2, -1, 0, 1, -1]), { reduction, weight, ignoreIndex: -1 }), positive)
   const of = [[[4, 3], [4, 3]], [[], []], [[2, 1, 3], [2, 1, 3]]]

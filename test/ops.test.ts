@@ -1,5 +1,5 @@
-// Every op's gradients, first and second order, against finite differences in float64: the rows are in ops-table.ts.
-// ops-golden.test.ts compares with PyTorch.
+// Every op's gradients, first and second order, against finite differences in float64: the rows are in
+// ops-table.ts. ops-golden.test.ts compares with PyTorch.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -16,7 +16,7 @@ import * as reductions from '../src/ops/reduce.ts'
 import * as softmaxes from '../src/ops/softmax.ts'
 import { random } from '../src/random.ts'
 import { Scope, Tape } from '../src/tape.ts'
-import { tensor, zeros } from '../src/tensor.ts'
+import { type Tensor, tensor, zeros } from '../src/tensor.ts'
 import { devices, judge } from './devices.ts'
 import { inputsOf, notOps, type Row, table, withoutGradient } from './ops-table.ts'
 
@@ -50,7 +50,8 @@ test('every file of src/ops is looked at, and every export has a row', () => {
   const exports = Object.values(files).flatMap((file) => Object.keys(file))
   const listed = [...table, ...withoutGradient].map(({ op }) => op).concat(Object.keys(notOps))
   assert.equal(exports.filter((name) => !listed.includes(name)), [], 'exports without a row')
-  assert.equal([...new Set(listed)].filter((name) => !exports.includes(name)), [], 'rows of ops that are gone')
+  assert.equal([...new Set(listed)].filter((name) => !exports.includes(name)), [],
+    'rows of ops that are gone')
 })
 
 for (const { op, reason, call } of withoutGradient) {
@@ -72,13 +73,13 @@ for (const { name, device } of devices) {
     const curves = { relu, softplus, sigmoid, silu, gelu, tanh, abs, square }
     for (const [op, f] of Object.entries({
       ...curves, softmax, logSoftmax, logsumexp: reductions.logsumexp,
-      clamp: (x: typeof labels) => clamp(x, -1, 1),
-      layerNorm: (x: typeof labels) => norms.layerNorm(x), rmsNorm: (x: typeof labels) => norms.rmsNorm(x),
-      crossEntropy: (x: typeof labels) =>
+      clamp: (x: Tensor) => clamp(x, -1, 1),
+      layerNorm: (x: Tensor) => norms.layerNorm(x), rmsNorm: (x: Tensor) => norms.rmsNorm(x),
+      crossEntropy: (x: Tensor) =>
         losses.crossEntropy(moves.stack([x, elementwise.neg(x)], 1), labels, { reduction: 'none' }),
-      binaryCrossEntropy: (x: typeof labels) => losses.binaryCrossEntropy(x, elementwise.greater(x, 30)),
-      mse: (x: typeof labels) => losses.mse(x, zeros(x.shape, device)),
-      huber: (x: typeof labels) => losses.huber(x, zeros(x.shape, device)),
+      binaryCrossEntropy: (x: Tensor) => losses.binaryCrossEntropy(x, elementwise.greater(x, 30)),
+      mse: (x: Tensor) => losses.mse(x, zeros(x.shape, device)),
+      huber: (x: Tensor) => losses.huber(x, zeros(x.shape, device)),
     })) {
       using tape = new Tape()
       const x = tensor(values, { device })
@@ -115,13 +116,14 @@ for (const { name, device } of devices) {
   })
 
   test(`${name}: ties share the gradient; conventions at kinks`, async () => {
-    const gradientAt = async (values: number[], f: (x: ReturnType<typeof zeros>) => ReturnType<typeof zeros>) => {
+    const gradientAt = async (values: number[], f: (x: Tensor) => Tensor) => {
       using tape = new Tape()
       const x = tensor(values, { device })
       const [dx] = tape.gradients(reductions.sum(f(x)), [x])
       return [...await dx.read()]
     }
-    assert.equal(await gradientAt([3, 1, 3, 3, 0, 3], (x) => reductions.max(x)), [0.25, 0, 0.25, 0.25, 0, 0.25])
+    assert.equal(await gradientAt([3, 1, 3, 3, 0, 3], (x) => reductions.max(x)),
+      [0.25, 0, 0.25, 0.25, 0, 0.25])
     assert.equal(await gradientAt([1, 2, 3], (x) => elementwise.maximum(x, 2)), [0, 0.5, 1])
     assert.equal(await gradientAt([1, 2, 3], (x) => elementwise.minimum(x, 2)), [1, 0.5, 0])
     assert.equal(await gradientAt([-1, 0, 1], elementwise.relu), [0, 0, 1])

@@ -63,7 +63,9 @@ test('seeds: the same gives the same, others give others, also beyond 32 bits', 
   const first = [0, 1, 2, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1].map((seed) => random(seed).uniform(4).join(' '))
   assert.is(new Set(first).size, first.length)
   assert.is(random(2 ** 32 + 1).uniform(4).join(' '), first[4])
-  for (const bad of [-1, 0.5, NaN, Infinity]) assert.match(message(() => random(bad)), /^random: seed is .* whole number of 0/)
+  for (const bad of [-1, 0.5, NaN, Infinity]) {
+    assert.match(message(() => random(bad)), /^random: seed is .* whole number of 0/)
+  }
 })
 
 /** The mean and variance of n numbers with known ones lie within 4 standard errors. */
@@ -97,7 +99,8 @@ test('normal: mean, variance, tails, odd counts', () => {
   checkMoments(values, 1.5, 0.25, 3)
   for (const [deviations, share] of [[1, 0.3173], [2, 0.0455], [3, 0.0027]]) {
     const outside = values.filter((v) => Math.abs(v - 1.5) > 0.5 * deviations).length
-    assert.ok(Math.abs(outside - n * share) < 4 * Math.sqrt(n * share * (1 - share)), `${outside} beyond ${deviations}`)
+    assert.ok(Math.abs(outside - n * share) < 4 * Math.sqrt(n * share * (1 - share)),
+      `${outside} beyond ${deviations}`)
   }
   let product = 0
   for (let i = 1; i < n; i++) product += (values[i] - 1.5) * (values[i - 1] - 1.5)

@@ -18,7 +18,7 @@ import { inputsOf, table } from './ops-table.ts'
 
 const test = suite('tape, memory')
 
-/** A little recurrent loss with a shared weight: ids [T, B] -> embedding -> gated tanh steps -> cross-entropy. */
+/** A little recurrent loss with a shared weight: ids -> embedding -> gated tanh steps -> cross-entropy. */
 function model(device: Device, { T = 6, B = 3, H = 5, V = 7 } = {}) {
   const rng = random(4)
   const draw = (...shape: number[]) =>
@@ -112,7 +112,7 @@ test('a scope owns what is computed in it, but not what an open tape records', a
   assert.equal([...await z.read()], [1, 1])
 })
 
-test('with nothing open, results are the user\'s; what is forgotten is counted out when it is collected', async () => {
+test('with nothing open, results are yours; what is forgotten is counted out once collected', async () => {
   const collect = globalThis.gc
   assert.ok(collect, 'the runner gives --expose-gc')
   const device = cpu()
@@ -147,7 +147,8 @@ test('backward through 200 uses of one weight holds one or two of its gradients,
   const before = device.memory()
   tape.gradients(loss, [w])
   const { peak, live } = device.memory()
-  assert.ok(peak - before.live < 2.5 * weight, `peak is ${((peak - before.live) / weight).toFixed(2)} weights`)
+  assert.ok(peak - before.live < 2.5 * weight,
+    `peak is ${((peak - before.live) / weight).toFixed(2)} weights`)
   assert.is(live - before.live, weight)
 })
 
@@ -165,7 +166,8 @@ function poison(device: Device): { freed: number } {
 
 const precisions: FloatType[] = ['float64', 'float32']
 for (const precision of precisions) {
-  test(`${precision}: nothing reads memory that was freed: gradients of the net with freed memory poisoned`, async () => {
+  test(`${precision}: nothing reads memory that was freed: gradients of the net with freed memory poisoned`,
+    async () => {
     const run = async (device: Device) => {
       const { params, loss, zero } = model(device)
       const wrt = [...Object.values(params), zero]

@@ -30,7 +30,8 @@ function refused(run: () => unknown, text: RegExp, kind: typeof UnrolledError = 
 test('a loss with many values, a loss from elsewhere, a closed tape', () => {
   const x = tensor([1, 2], { device })
   const tape = new Tape()
-  refused(() => tape.gradients(square(x), [x]), /^gradients: the loss is \[2\]; it must be a scalar/, UnrolledError)
+  refused(() => tape.gradients(square(x), [x]), /^gradients: the loss is \[2\]; it must be a scalar/,
+    UnrolledError)
   refused(() => tape.gradients(scalar(1), [x]), /not computed on this tape/)
   const loss = sum(x)
   tape.close()
@@ -65,7 +66,7 @@ test('a parameter that was assigned to after its use makes the tape stale', asyn
   refused(() => tape.gradients(loss, [w]), /updated in place after this tape used it/)
 })
 
-test('two trainings whose tapes interleave are refused; tapes that close before an await are fine', async () => {
+test('two trainings that interleave are refused; tapes that close before an await are fine', async () => {
   const w = [scalar(1), scalar(2)]
   const train = async (i: number, closeFirst: boolean) => {
     for (let step = 0; step < 3; step++) {
@@ -133,7 +134,8 @@ test('watch: the first op, or gradient, that is not finite, and where', async ()
   assert.match(await complaint((x) => sum(at(place, () => sqrt(square(x))))),
     /^the gradient through sqrt, input 0, gave 1 of 3 values that are not finite, at layer 2, forward, t = 7/)
   using blind = new Tape()
-  assert.match(await blind.check().then(() => '', (error: Error) => error.message), /new Tape\(\{ watch: true \}\)/)
+  assert.match(await blind.check().then(() => '', (error: Error) => error.message),
+    /new Tape\(\{ watch: true \}\)/)
 })
 
 test.run()

@@ -1,4 +1,5 @@
-// The tape: what gradients are, to any order. What it refuses is in tape-refusals.test.ts, memory in tape-memory.test.ts.
+// The tape: what gradients are, to any order. What it refuses is in tape-refusals.test.ts, memory in
+// tape-memory.test.ts.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -190,7 +191,7 @@ test('a gradient penalty: the loss holds a gradient', async () => {
   }))
 })
 
-test('gradients with an outer tape, whose sums are ops, have the same bits as those summed in place', async () => {
+test('with an outer tape, sums of gradients are ops; they have the same bits as those in place', async () => {
   const rng = random(8)
   const w = tensor(rng.normal(9), { device, shape: [3, 3] })
   const x = tensor(rng.normal(3), { device, shape: [1, 3] })

@@ -1,4 +1,5 @@
-// Tensors: made from numbers, printed, read, assigned, given back; what does not fit is refused with one clear line.
+// Tensors: made from numbers, printed, read, assigned, given back; what does not fit is refused with one
+// clear line.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -100,7 +101,8 @@ for (const { name, device } of devices) {
 const device = cpu()
 
 test('refused: ragged nesting, wrong counts, no shapes, too many axes', () => {
-  const nested = (values: Parameters<typeof tensor>[0], shape?: number[]) => message(() => tensor(values, { device, shape }))
+  const nested = (values: Parameters<typeof tensor>[0], shape?: number[]) =>
+    message(() => tensor(values, { device, shape }))
   assert.is(nested([[1, 2], [3]]), 'tensor: nested arrays are ragged; parts are [2] and [1]')
   assert.is(nested([[1, 2], 3]), 'tensor: nested arrays are ragged; parts are [2] and []')
   assert.is(nested([1, 2, 3], [2, 2]), 'tensor: 3 values do not fill the shape [2, 2], which holds 4')
@@ -122,9 +124,11 @@ test('refused: the other precision, and another device', () => {
     "upload: this device holds float32 and int32; the values are float64; open cpu({ precision: 'float64' })")
   const a = tensor([1], { device })
   const b = tensor([1], { device: cpu() })
-  assert.is(message(() => add(a, b)), 'add: its inputs live on two devices (cpu, cpu); read one and upload it')
+  assert.is(message(() => add(a, b)),
+    'add: its inputs live on two devices (cpu, cpu); read one and upload it')
   // @ts-expect-error: not a precision
-  assert.match(message(() => cpu({ precision: 'float16' })), /precision is float16; it must be float32 or float64/)
+  assert.match(message(() => cpu({ precision: 'float16' })),
+    /precision is float16; it must be float32 or float64/)
 })
 
 test('trees: any nesting of lists and records', () => {

@@ -1,4 +1,5 @@
-// An op without a vjp, or with too few or too many gradients for its inputs, does not compile: the compiler is asked.
+// An op without a vjp, or with too few or too many gradients for its inputs, does not compile: the compiler
+// is asked.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -46,12 +47,15 @@ function refused(snippets: Record<string, string>): Map<string, string> {
       "import { record, recordMany, type Result } from '../../../../src/tape.ts'",
       "import type { Tensor } from '../../../../src/tensor.ts'",
       'export const use = [record, recordMany]',
-      `export function op(a: Tensor, b: Tensor, many: readonly Tensor[], result: Result) { return [b, many, ${code}, a] }`,
+      'export function op(a: Tensor, b: Tensor, many: readonly Tensor[], result: Result) {',
+      `  return [a, b, many, ${code}]`,
+      '}',
     ].join('\n'))
   }
   let output = ''
   try {
-    execFileSync(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], { encoding: 'utf8', stdio: 'pipe' })
+    execFileSync(process.execPath, [tsc, '-p', folder, '--pretty', 'false'],
+      { encoding: 'utf8', stdio: 'pipe' })
   } catch (error) {
     output = (error as { stdout: string }).stdout
   } finally {
