@@ -1,6 +1,7 @@
 // Gradient flow: what backpropagation through time sums, made visible.
 //
-//   dLoss/dh_t          for every layer, direction and t: how strongly the loss still depends on that state
+//   dLoss/dh_t          for every layer, direction and t: how strongly the loss still depends on that state, by all ways:
+//                       through later steps, through this step's output, and for an LSTM's c_t through its h_t
 //   contributions       each step's own term of a shared weight's gradient: dLoss/dW = sum over t of contribution_t
 //
 // In a net whose gradient vanishes, dLoss/dh_t falls off exponentially as t goes back from the loss; where it explodes, it
@@ -30,11 +31,11 @@ export interface GradientFlow {
   readonly contributions: readonly FlowEntry[]
 }
 
-/** A norm that is still on the device. */
+/** A norm that is still on the device; none where the loss does not depend on the state at all. */
 interface Measured {
   name: string
   where: Where
-  norm: Tensor
+  norm?: Tensor
 }
 
 /**
@@ -45,16 +46,19 @@ interface Measured {
 export async function gradientFlow(
   tape: Tape, loss: Tensor, params: ReadonlyMap<string, Tensor> = new Map(),
 ): Promise<GradientFlow> {
-  const states: Measured[] = []
+  const states = statesOf(tape)
   const contributions = new Contributions(tape, params)
   tape.backward(loss, outsiders(tape), (record, dys, dxs) => {
-    const { op, where } = record
-    if (op.startsWith('state ')) states.push({ name: op.slice(6), where, norm: measure(tape, dys[0]) })
+    const { where } = record
+    record.outputs.forEach((y, k) => {
+      const state = states.get(y)
+      if (state) state.norm = measure(tape, dys[k])
+    })
     if (record.replay) contributions.addReplayed(record, dys)
     else if (typeof where.t === 'number') record.inputs.forEach((x, k) => contributions.add(where, x, dxs[k]))
   })
   contributions.flush()
-  return { states: await readAll(states), contributions: await readAll(contributions.measured) }
+  return { states: await readAll([...states.values()]), contributions: await readAll(contributions.measured) }
 }
 
 /** Everything that the tape did not compute: parameters, inputs, the first state. Gradients are followed down to them. */
@@ -62,6 +66,21 @@ function outsiders(tape: Tape): Tensor[] {
   const computed = new Set(tape.records.flatMap((record) => record.outputs))
   const inputs = tape.records.flatMap((record) => record.inputs)
   return [...new Set(inputs)].filter((x) => !computed.has(x) && x.dtype !== 'int32')
+}
+
+/**
+ * Every state, by the tensor whose gradient is dLoss/dstate_t. That is the one which step t computed, since the step's
+ * output may be made from it too; a part of the state that came from before and was handed on has its `state` record only.
+ */
+function statesOf(tape: Tape): Map<Tensor, Measured> {
+  const made = new Map<Tensor, string>() // by which step
+  const states = new Map<Tensor, Measured>()
+  for (const { op, inputs: [x], outputs, where } of tape.records) {
+    const place = showWhere(where)
+    outputs.forEach((y) => made.set(y, place))
+    if (op.startsWith('state ')) states.set(made.get(x) === place ? x : outputs[0], { name: op.slice(6), where })
+  }
+  return states
 }
 
 function measure(tape: Tape, x: Tensor): Tensor {
@@ -114,24 +133,24 @@ class Contributions {
 async function readAll(measured: readonly Measured[]): Promise<FlowEntry[]> {
   const entries: FlowEntry[] = []
   for (const { name, where: { layer = 0, direction = 'forward', t }, norm } of measured) {
-    entries.push({ name, layer, direction, t: Number(t), norm: await norm.item() })
-    dispose(norm)
+    entries.push({ name, layer, direction, t: Number(t), norm: norm ? await norm.item() : 0 })
+    if (norm) dispose(norm)
   }
-  const order = (e: FlowEntry) => `${e.name} ${e.direction} ${String(e.layer).padStart(4)} ${String(e.t).padStart(9)}`
+  const order = (e: FlowEntry) => `${e.name} ${String(e.layer).padStart(4)} ${e.direction} ${String(e.t).padStart(9)}`
   return entries.sort((a, b) => (order(a) < order(b) ? -1 : 1))
 }
 
-/** A bar chart in text, one line per step; the bars are logarithmic, from 1e-12 to the largest norm. */
+/** A bar chart in text, one line per step; the bars are logarithmic, from 1e-12 of the largest norm to that norm. */
 export function formatFlow(entries: readonly FlowEntry[], width = 40): string {
-  const largest = Math.max(...entries.map((e) => e.norm), 1e-12)
+  const largest = entries.reduce((most, { norm }) => Math.max(most, norm), 0)
   const lines: string[] = []
   let title = ''
   for (const { name, layer, direction, t, norm } of entries) {
     const place = `${name}, layer ${layer}, ${direction}`
     if (place !== title) lines.push(place)
     title = place
-    const share = norm > 0 ? 1 - Math.log(norm / largest) / Math.log(1e-12 / largest) : 0
-    lines.push(`${String(t).padStart(6)}  ${norm.toExponential(3)}  ${'█'.repeat(Math.max(0, Math.round(share * width)))}`)
+    const share = norm > 0 && largest < Infinity ? Math.max(0, 1 + Math.log10(norm / largest) / 12) : 0
+    lines.push(`${String(t).padStart(6)}  ${norm.toExponential(3)}  ${'█'.repeat(Math.round(share * width))}`.trimEnd())
   }
   return lines.join('\n')
 }

@@ -10,10 +10,10 @@
 import { check, show } from '../check.ts'
 import { at, isRecording, type Where } from '../context.ts'
 import { where } from '../ops/elementwise.ts'
-import { concat, stack, unstack } from '../ops/move.ts'
+import { concat, reshape, slice, stack, unstack } from '../ops/move.ts'
 import { sizeOf } from '../shape.ts'
 import { record, recordMany, untracked } from '../tape.ts'
-import { mapTree, leaves, type Tensor, tensor, type Tree } from '../tensor.ts'
+import { mapTree, type Tensor, tensor, type Tree } from '../tensor.ts'
 import { type Cell, isProjected } from './cell.ts'
 
 export interface UnrollOptions {
@@ -40,25 +40,22 @@ export function unroll<S extends Tree>(cell: Cell<S>, xs: Tensor, state?: S, opt
     `unroll: xs is ${show(xs.shape)}; it must be [T, B, ${cell.inputs}], time first, with one step or more`)
   const [T, B] = xs.shape
   const { lengths, direction = 'forward', layer = 0 } = options
-  const masks = lengths && inside(lengths, T, B, xs) // per step [B, 1]: 1 inside the sequence
   const place: Where = { layer, direction }
-  const step = at({ ...place, t: 'all' }, () => stepper(cell, xs))
+  const mask = lengths && inside(lengths, T, B, xs) // [T, B, 1]
+  const { step, masks } = at({ ...place, t: 'all' }, () => ({
+    step: stepper(cell, mask ? where(mask, xs, 0) : xs), // whatever stands in the padding is not read
+    masks: mask && unstack(mask), // per step [B, 1]
+  }))
   const outputs = new Array<Tensor>(T)
   let current = state ?? cell.initial(B)
   for (let k = 0; k < T; k++) {
     const t = direction === 'forward' ? k : T - 1 - k
     at({ ...place, t }, () => {
       let { output, state: next } = step(t, current)
+      if (isRecording()) next = mapTree(next, asState)
       if (masks) {
         next = zipTree(next, current, (now, before) => where(masks[t], now, before))
         output = where(masks[t], output, 0)
-      }
-      if (isRecording()) {
-        next = mapTree(next, (x, path) => {
-          const y = asState(x, path)
-          if (x === output) output = y // so that all of dLoss/dh_t passes through the one record of h_t
-          return y
-        })
       }
       outputs[t] = output
       current = next
@@ -73,8 +70,13 @@ function stepper<S extends Tree>(cell: Cell<S>, xs: Tensor) {
     const inputs = unstack(xs) // T times [B, D]
     return (t: number, state: S) => cell.step(inputs[t], state)
   }
-  const projected = steps(cell.project(xs), (t) => cell.project(unstack(xs)[t])) // T times [B, G]
+  const projected = steps(cell.project(xs), (t) => cell.project(oneStep(xs, t))) // T times [B, G]
   return (t: number, state: S) => cell.advance(projected[t], state)
+}
+
+/** x_t [B, D] of a sequence [T, B, D] */
+function oneStep(xs: Tensor, t: number): Tensor {
+  return reshape(slice(xs, 0, t, t + 1), xs.shape.slice(1))
 }
 
 /** unstack along time, with a way to compute one step's piece alone again. Views: no copy. */
@@ -84,25 +86,32 @@ function steps(x: Tensor, replay: (t: number) => Tensor): Tensor[] {
   return recordMany('steps', [x], pieces, (dys) => [() => stack(dys)], replay)
 }
 
-/** The same tensor under a record of its own, `state h`: where gradientFlow reads dLoss/dh_t. A view: no copy. */
+/** The same tensor under a record of its own, `state h`: so gradientFlow knows h_t from other tensors. A view: no copy. */
 function asState(x: Tensor, path: string): Tensor {
   return record(`state ${path}`, [x], x, (dy) => [() => dy])
 }
 
-/** For each step a column [B, 1] that is 1 where the step lies inside the sequence. */
-function inside(lengths: ArrayLike<number>, T: number, B: number, { device }: Tensor): Tensor[] {
+/** 1 where a step lies inside its sequence, else 0: [T, B, 1]. */
+function inside(lengths: ArrayLike<number>, T: number, B: number, { device }: Tensor): Tensor {
   const list = Array.from(lengths)
   check(list.length === B && list.every((n) => Number.isInteger(n) && n >= 1 && n <= T), () =>
     `unroll: lengths is ${show(list)}; needed are ${B} whole numbers from 1 to ${T}, one for each sequence`)
   const flags = Array.from({ length: T }, (_, t) => list.map((length) => (t < length ? 1 : 0))).flat()
-  return unstack(untracked(() => tensor(flags, { shape: [T, B, 1], device })))
+  return untracked(() => tensor(flags, { shape: [T, B, 1], device }))
 }
 
-/** One tree from two of the same form. */
-export function zipTree<S extends Tree>(a: S, b: S, f: (x: Tensor, y: Tensor) => Tensor): S {
-  const others = leaves(b)
-  let i = 0
-  return mapTree(a, (x) => f(x, others[i++]))
+/** One tree from two of the same form, by the names of their parts. */
+function zipTree<S extends Tree>(a: S, b: S, f: (x: Tensor, y: Tensor) => Tensor): S {
+  const others = new Map<string, Tensor>()
+  mapTree(b, (y, path) => {
+    others.set(path, y)
+    return y
+  })
+  return mapTree(a, (x, path) => {
+    const y = others.get(path)
+    check(y !== undefined, () => `unroll: the cell's step gives a state with ${path}, which the state before it lacks`)
+    return f(x, y!)
+  })
 }
 
 export interface SequenceOptions<S extends Tree> {
@@ -125,6 +134,8 @@ export function stacked(cells: readonly Cell[]): SequenceLayer<readonly Tree[]> 
       `stacked: cell ${k} takes ${cell.inputs} inputs, but cell ${k - 1} gives ${below!.outputs} outputs; they must be equal`)
   })
   const run = (xs: Tensor, { state, lengths }: SequenceOptions<readonly Tree[]> = {}) => {
+    check(!state || state.length === cells.length, () =>
+      `stacked: the state has ${state!.length} parts; it must have ${cells.length}, one for each cell`)
     let outputs = xs
     const states = cells.map((cell, layer) => {
       const result = unroll(cell, outputs, state?.[layer], { lengths, layer })
