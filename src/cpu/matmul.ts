@@ -136,8 +136,8 @@ function storeBlock(c: FloatArray, ic: number, N: number, m: number, n: number):
 }
 
 /**
- * One to three rows, as in sampling: packing B would cost more than the product. Four columns at once, so that
- * no sum waits for its own last addition, and so that a piece of a cache line is read where B is not transposed.
+ * One to three rows, as in sampling: packing B would cost more than the product. Four columns at once,
+ * so that no sum waits for its own last addition, and more than one number of a cache line is used.
  */
 function multiplyRows(
   c: FloatArray, ic: number, a: Matrix, b: Matrix, M: number, N: number, K: number,
