@@ -54,6 +54,42 @@ test('every file of src/ops is looked at, and every export has a row', () => {
     'rows of ops that are gone')
 })
 
+/** The same numbers as a view that starts inside a larger memory, with NaN before and after them. */
+function inside(x: Tensor): Tensor {
+  const values = moves.reshape(x, [x.size])
+  const { device } = x
+  const wide = moves.concat([tensor([NaN, NaN, NaN], { device }), values, tensor([NaN], { device })])
+  return moves.reshape(moves.slice(wide, 0, 3, 3 + x.size), x.shape)
+}
+
+test('every op reads a view that starts inside its memory', async () => {
+  for (const row of table) {
+    using tape = new Tape()
+    const run = (inputs: Tensor[]) => {
+      const y = row.call(inputs)
+      return [y, ...tape.gradients(reductions.sum(elementwise.mul(inside(y), y)), inputs)]
+    }
+    const plain = inputsOf(row, judge)
+    const views = plain.map(inside)
+    assert.ok(views.every((x) => x.offset === 3))
+    const expected = await Promise.all(run(plain).map((x) => x.read()))
+    assert.equal(await Promise.all(run(views).map((x) => x.read())), expected, `${row.op} ${row.call}`)
+  }
+})
+
+test('indices may be such views too', async () => {
+  using scope = new Scope()
+  const ids = (...values: number[]) =>
+    moves.slice(tensor([9, 9, ...values, 9], { device: judge, dtype: 'int32' }), 0, 2, 2 + values.length)
+  const x = tensor([[1, 2], [3, 4], [5, 6]], { device: judge })
+  assert.equal([...await gathers.gather(x, ids(2, 0)).read()], [5, 6, 1, 2])
+  assert.equal([...await gathers.scatterAdd(x, ids(1, 0, 1), 2).read()], [3, 4, 6, 8])
+  assert.equal([...await gathers.oneHot(ids(1, 0), 2).read()], [0, 1, 1, 0])
+  assert.equal([...await moves.reverseTime(x, ids(3, 2)).read()], [5, 4, 3, 2, 1, 6])
+  assert.equal([...await moves.transpose(moves.reshape(ids(1, 2, 3, 4), [2, 2])).read()], [1, 3, 2, 4])
+  assert.not(scope.isClosed)
+})
+
 for (const { op, reason, call } of withoutGradient) {
   test(`${op}: no gradient, on purpose (${reason})`, async () => {
     using tape = new Tape()

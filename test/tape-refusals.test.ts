@@ -64,6 +64,8 @@ test('a parameter that was assigned to after its use makes the tape stale', asyn
   assert.is(await tape.gradients(loss, [w])[0].item(), 4)
   w.assign(scalar(3))
   refused(() => tape.gradients(loss, [w]), /updated in place after this tape used it/)
+  const again = square(w) // with the new value: the tape has seen both
+  refused(() => tape.gradients(again, [w]), /updated in place after this tape used it/)
 })
 
 test('two trainings that interleave are refused; tapes that close before an await are fine', async () => {
