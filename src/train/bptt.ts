@@ -77,7 +77,7 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
   const cut = (k1 - (k2 % k1)) % k1
   let time = 0 // steps so far
   let carried = keep(initial)
-  let saved: { time: number, state: S }[] = [{ time: 0, state: keep(initial) }]
+  let saved = [{ time: 0, state: keep(initial) }] // where later windows will start
   let past: Tensor | null = null // the inputs of the last k2 - k1 steps
   let outdated: Tree[] = [] // still used by the last step's tape: given back when the next one begins
 
@@ -135,9 +135,10 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
     outdated = []
   }
 
-  function clear(): void {
-    sweep()
-    dispose([carried, ...saved.map((s) => s.state), ...(past ? [past] : [])])
+  /** Everything held is of no more use, but the last tape may still be asked. */
+  function retire(): void {
+    outdated.push(carried, ...saved.map((s) => s.state))
+    if (past) outdated.push(past)
     past = null
     saved = []
   }
@@ -148,13 +149,15 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
       return carried
     },
     reset(state: S): void {
-      const next = keep(state)
-      clear()
+      retire()
       time = 0
-      carried = next
+      carried = keep(state) // which may be the carried state itself: it lives until the next step
       saved = [{ time: 0, state: keep(state) }]
     },
-    dispose: clear,
+    dispose(): void {
+      retire()
+      sweep()
+    },
   }
 }
 
