@@ -103,7 +103,8 @@ export class Random {
 
   /** A whole number, uniform in 0 .. below - 1. */
   integer(below: number): number {
-    return Math.min(below - 1, Math.floor(this.uniform(1)[0] * below))
+    const [high, low] = this.uniform(2) // 24 bits each: together enough for every whole number up to 2^48
+    return Math.min(below - 1, Math.floor((high + low / 2 ** 24) * below))
   }
 
   /** The numbers 0 .. count - 1 in random order (Fisher and Yates). */

@@ -71,7 +71,7 @@ export function recordMany<const I extends readonly Tensor[]>(
 
 /** Owns what is computed while it is open, with no gradients: sampling, evaluation, preparing data. */
 export class Scope {
-  private readonly owned: Memory[] = []
+  private readonly owned = new Set<Memory>()
   private closed = false
 
   constructor() {
@@ -80,7 +80,12 @@ export class Scope {
 
   /** Not for users: takes ownership of memory that an op allocated. */
   own(memory: Memory): void {
-    this.owned.push(memory)
+    this.owned.add(memory)
+  }
+
+  /** Not for users: gives up memory, if it is this scope's; whoever asked owns it now. */
+  release(memory: Memory): boolean {
+    return this.owned.delete(memory)
   }
 
   get isClosed(): boolean {
@@ -103,7 +108,7 @@ export class Scope {
       popped(this)
     } finally {
       for (const memory of this.owned) if (!memory.freed) memory.device.free(memory)
-      this.owned.length = 0
+      this.owned.clear()
     }
   }
 
@@ -120,15 +125,19 @@ function copyOf(x: Tensor): Tensor {
 /** Runs fn with no tape recording, and gives back all memory it used but its result's, which goes to the present owner. */
 export function untracked<S extends Tree | void>(fn: () => S): S {
   const scope = new Scope()
+  const moved = new Set<Memory>()
   try {
     const result = recordingTo([], fn)
     if (result === undefined) return result
-    const copies = mapTree(result as Tree, copyOf)
-    scope.close()
-    for (const x of leaves(copies)) adopt(x.memory)
-    return copies as S
+    return mapTree(result as Tree, (x) => {
+      // What fn computed changes hands; what was there before (a parameter that fn returns) is copied.
+      const y = moved.has(x.memory) || scope.release(x.memory) ? x : copyOf(x)
+      moved.add(y.memory)
+      return y
+    }) as S
   } finally {
     scope.close()
+    moved.forEach(adopt)
   }
 }
 

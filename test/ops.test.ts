@@ -18,7 +18,7 @@ import { random } from '../src/random.ts'
 import { Scope, Tape } from '../src/tape.ts'
 import { type Tensor, tensor, zeros } from '../src/tensor.ts'
 import { devices, judge } from './devices.ts'
-import { inputsOf, notOps, type Row, table, withoutGradient } from './ops-table.ts'
+import { inputsOf, notOps, type Row, table, withoutGradient } from '../src/cli/gradcheck-ops.ts'
 
 const files = {
   'dropout.ts': dropouts, 'elementwise.ts': elementwise, 'gather.ts': gathers, 'loss.ts': losses,

@@ -14,7 +14,7 @@ import { mean, sum } from '../src/ops/reduce.ts'
 import { random } from '../src/random.ts'
 import { Scope, Tape, untracked } from '../src/tape.ts'
 import { dispose, type Tensor, tensor, zeros } from '../src/tensor.ts'
-import { inputsOf, table } from './ops-table.ts'
+import { inputsOf, table } from '../src/cli/gradcheck-ops.ts'
 
 const test = suite('tape, memory')
 

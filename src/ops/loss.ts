@@ -7,7 +7,7 @@
 import { check, show, UnrolledError } from '../check.ts'
 import { sameShape, type Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
-import { abs, checkIndices, div, minimum, mul, neg, softplus, square, sub } from './elementwise.ts'
+import { abs, checkIndices, div, minimum, mul, neg, softplus, square, sub, where } from './elementwise.ts'
 import { oneHot } from './gather.ts'
 import { mean, sum } from './reduce.ts'
 import { logSoftmax } from './softmax.ts'
@@ -36,7 +36,9 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
     `crossEntropy: weight is ${show(weight!.shape)}; it must be [${V}], one for each class`)
   const hot = oneHot(targets, V, ignoreIndex) // [..., V], zeros where ignored
   const weighted = weight ? mul(hot, weight) : hot
-  const losses = neg(sum(mul(weighted, logSoftmax(logits)), -1)) // [...]
+  // Chosen by where, not by a product: a class that a mask made impossible (logit -infinity) is 0 x infinity otherwise.
+  const chosen = where(hot, logSoftmax(logits), 0)
+  const losses = neg(sum(weight ? mul(chosen, weight) : chosen, -1)) // [...]
   if (reduction !== 'mean') return reduce('crossEntropy', losses, reduction)
   return div(sum(losses), sum(weighted))
 }

@@ -6,7 +6,7 @@ import { check, show } from '../check.ts'
 import { broadcastAxes, broadcastShapes, normalizeAxes, reducedShape, sameShape, type Shape } from '../shape.ts'
 import { record } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
-import { add, detach, div, equal, exp, log, mul, sub } from './elementwise.ts'
+import { add, detach, div, equal, exp, isFinite, log, mul, sub, where } from './elementwise.ts'
 import { broadcastTo, reshape } from './move.ts'
 
 export type Axes = number | readonly number[]
@@ -41,11 +41,13 @@ export function max(x: Tensor, axes?: Axes, keep = false): Tensor {
 
 /**
  * log(sum(e^x)) over the axes, computed as m + log(sum(e^(x - m))) with m the largest x, so that nothing overflows.
- * m is a constant of the calculation: the result does not depend on it, so no gradient flows through it.
+ * m is a constant of the calculation: the result does not depend on it, so no gradient flows through it. Where the largest
+ * x is infinite, m is 0: then infinity - infinity never arises, and no finite x at all gives -infinity.
  */
 export function logsumexp(x: Tensor, axes?: Axes, keep = false): Tensor {
   const list = normalizeAxes('logsumexp', axes, x.shape)
-  const m = detach(max(x, list, true))
+  const largest = detach(max(x, list, true))
+  const m = where(isFinite(largest), largest, 0)
   const y = add(log(sum(exp(sub(x, m)), list, true)), m)
   return keep ? y : reshape(y, reducedShape(x.shape, list, false))
 }

@@ -3,19 +3,19 @@
 // none is zero, so that no finite difference steps over a kink (relu at 0, a tie of max). ops.test.ts
 // checks every row's gradients.
 
-import type { Device } from '../src/device.ts'
-import { dropout } from '../src/ops/dropout.ts'
-import * as e from '../src/ops/elementwise.ts'
-import { gather, scatterAdd } from '../src/ops/gather.ts'
-import * as losses from '../src/ops/loss.ts'
-import { affine, matmul, type MatmulOptions } from '../src/ops/matmul.ts'
-import * as move from '../src/ops/move.ts'
-import { layerNorm, rmsNorm } from '../src/ops/norm.ts'
-import { type Axes, logsumexp, max, mean, sum, sumTo } from '../src/ops/reduce.ts'
-import { logSoftmax, softmax } from '../src/ops/softmax.ts'
-import { random } from '../src/random.ts'
-import { type Shape, sizeOf } from '../src/shape.ts'
-import { tensor, type Tensor } from '../src/tensor.ts'
+import type { Device } from '../device.ts'
+import { dropout } from '../ops/dropout.ts'
+import * as e from '../ops/elementwise.ts'
+import { gather, scatterAdd } from '../ops/gather.ts'
+import * as losses from '../ops/loss.ts'
+import { affine, matmul, type MatmulOptions } from '../ops/matmul.ts'
+import * as move from '../ops/move.ts'
+import { layerNorm, rmsNorm } from '../ops/norm.ts'
+import { type Axes, logsumexp, max, mean, sum, sumTo } from '../ops/reduce.ts'
+import { logSoftmax, softmax } from '../ops/softmax.ts'
+import { random } from '../random.ts'
+import { type Shape, sizeOf } from '../shape.ts'
+import { tensor, type Tensor } from '../tensor.ts'
 
 type Call = (inputs: readonly Tensor[]) => Tensor
 
