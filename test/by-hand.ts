@@ -16,8 +16,9 @@ export async function rowsOf(x: Tensor): Promise<Matrix> {
 }
 
 export async function weightsOf(parameters: Named): Promise<Weights> {
-  const entries = await Promise.all(Object.entries(parameters).map(async ([name, x]) => [name, await rowsOf(x)] as const))
-  return Object.fromEntries(entries)
+  const rows: Weights = {}
+  for (const [name, x] of Object.entries(parameters)) rows[name] = await rowsOf(x)
+  return rows
 }
 
 export const logistic = (x: number) => 1 / (1 + Math.exp(-x))
@@ -38,7 +39,7 @@ export function elmanStep(w: Weights, f: (a: number) => number, x: Row, h: Row):
     dot(w.weight_ih[k], x) + biasOf(w.bias_ih, k) + dot(w.weight_hh[k], h) + biasOf(w.bias_hh, k)))
 }
 
-export function jordanStep(w: Weights, f: (a: number) => number, decay: number, x: Row, s: Row): { y: Row, s: Row } {
+export function jordanStep(w: Weights, f: (a: number) => number, decay: number, x: Row, s: Row) {
   const h = w.weight_ih.map((row, k) => f(dot(row, x) + biasOf(w.bias_ih, k) + dot(w.weight_sh[k], s)))
   const y = w.weight_ho.map((row, k) => logistic(dot(row, h) + biasOf(w.bias_ho, k)))
   return { y, s: s.map((old, k) => decay * old + y[k]) }
@@ -49,7 +50,8 @@ export function lstmStep(w: Weights, x: Row, h: Row, c: Row, order = [0, 1, 2, 3
   const H = c.length
   const gate = (block: number, k: number) => {
     const row = block * H + k
-    return dot(w.weight_ih[row], x) + biasOf(w.bias_ih, row) + dot(w.weight_hh[row], h) + biasOf(w.bias_hh, row)
+    const fromInput = dot(w.weight_ih[row], x) + biasOf(w.bias_ih, row)
+    return fromInput + dot(w.weight_hh[row], h) + biasOf(w.bias_hh, row)
   }
   const [I, F, G, O] = order
   const nextC = c.map((old, k) => logistic(gate(F, k)) * old + logistic(gate(I, k)) * Math.tanh(gate(G, k)))
@@ -60,13 +62,13 @@ export function lstmStep(w: Weights, x: Row, h: Row, c: Row, order = [0, 1, 2, 3
 /** `order` says which block of rows each gate has: [0, 1, 2] is r z n. */
 export function gruStep(w: Weights, x: Row, h: Row, order = [0, 1, 2]): Row {
   const H = h.length
-  const input = (block: number, k: number) => dot(w.weight_ih[block * H + k], x) + biasOf(w.bias_ih, block * H + k)
-  const recurrent = (block: number, k: number) => dot(w.weight_hh[block * H + k], h) + biasOf(w.bias_hh, block * H + k)
-  const [R, Z, N] = order
+  const input = (row: number) => dot(w.weight_ih[row], x) + biasOf(w.bias_ih, row)
+  const recurrent = (row: number) => dot(w.weight_hh[row], h) + biasOf(w.bias_hh, row)
+  const [R, Z, N] = order.map((block) => block * H) // where the rows of each gate begin
   return h.map((old, k) => {
-    const r = logistic(input(R, k) + recurrent(R, k))
-    const z = logistic(input(Z, k) + recurrent(Z, k))
-    const n = Math.tanh(input(N, k) + r * recurrent(N, k))
+    const r = logistic(input(R + k) + recurrent(R + k))
+    const z = logistic(input(Z + k) + recurrent(Z + k))
+    const n = Math.tanh(input(N + k) + r * recurrent(N + k))
     return (1 - z) * n + z * old
   })
 }

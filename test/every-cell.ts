@@ -27,7 +27,8 @@ const forms: EveryCell[] = [
   { name: 'elman, relu', make: (options) => elman({ ...options, nonlinearity: 'relu' }) },
   { name: 'elman, logistic', make: (options) => elman({ ...options, nonlinearity: 'logistic' }) },
   { name: 'jordan', make: jordan },
-  { name: 'jordan, relu, 2 outputs', make: (o) => jordan({ ...o, nonlinearity: 'relu', outputs: 2, decay: 0.7 }) },
+  { name: 'jordan, relu, 2 outputs', make: (o) =>
+    jordan({ ...o, nonlinearity: 'relu', outputs: 2, decay: 0.7 }) },
   { name: 'lstm', make: lstm },
   { name: 'lstm, projection', make: (options) => lstm({ ...options, projection: 2 }) },
   { name: 'gru', make: gru },

@@ -11,7 +11,7 @@ import { lstm } from '../src/nn/lstm.ts'
 import { recurrent } from '../src/nn/recurrent.ts'
 import { unroll } from '../src/nn/unroll.ts'
 import { add, mul, tanh } from '../src/ops/elementwise.ts'
-import { concat, stack, unstack } from '../src/ops/move.ts'
+import { concat, split, stack, unstack } from '../src/ops/move.ts'
 import { random } from '../src/random.ts'
 import { Tape } from '../src/tape.ts'
 import { dispose, leaves, type Tensor, tensor, zeros } from '../src/tensor.ts'
@@ -51,7 +51,7 @@ function chain(make: Make, xs: readonly Tensor[], place: Omit<HandStep, 't' | 'c
   return { outputs, steps }
 }
 
-/** dLoss/dstate_t and each step's share of each weight's gradient, from the tape's own gradients of a net by hand. */
+/** dLoss/dstate_t and each step's share of each weight's gradient, from the gradients of a net by hand. */
 async function byHand(build: () => { outputs: readonly Tensor[], steps: readonly HandStep[] }) {
   using tape = new Tape()
   const { outputs, steps } = build()
@@ -82,11 +82,12 @@ function compare(found: readonly FlowEntry[], expected: readonly FlowEntry[], wh
   const largest = Math.max(...wanted.values())
   for (const entry of found) {
     const d = Math.abs(entry.norm - wanted.get(key(entry))!)
-    assert.ok(d <= 1e-12 * largest, `${what}: ${key(entry)}: ${entry.norm}, by hand ${wanted.get(key(entry))}`)
+    assert.ok(d <= 1e-12 * largest,
+      `${what}: ${key(entry)}: ${entry.norm}, by hand ${wanted.get(key(entry))}`)
   }
 }
 
-/** The flow of a net against the same net by hand, and the full gradients against what the copies' gradients add up to. */
+/** The flow of a net against the same net by hand, and full gradients against the sums of the copies'. */
 async function compareFlow(
   outputs: () => Tensor, params: ReadonlyMap<string, Tensor>, expected: Awaited<ReturnType<typeof byHand>>,
 ): Promise<void> {
@@ -109,14 +110,16 @@ for (const { name, make } of everyCell) {
     const cell = own()
     const xs = normal(2, T, B, D)
     const params = new Map(Object.entries(cell.parameters))
-    const expected = await byHand(() => chain(own, unstack(xs), { layer: 0, direction: 'forward', suffix: '' }))
+    const expected = await byHand(() =>
+      chain(own, unstack(xs), { layer: 0, direction: 'forward', suffix: '' }))
     await compareFlow(() => unroll(cell, xs).outputs, params, expected)
   })
 }
 
 for (const [kind, cellOf] of [['RNN', elman], ['LSTM', lstm], ['GRU', gru]] as const) {
   test(`recurrent(${kind}): two layers, both directions`, async () => {
-    const net = recurrent({ kind, inputs: D, hidden: 3, layers: 2, bidirectional: true, device, rng: random(1) })
+    const net = recurrent({ kind, inputs: D, hidden: 3, layers: 2, bidirectional: true, device,
+      rng: random(1) })
     const written = new Map(await Promise.all(Object.entries(net.parameters).map(async ([name, x]) =>
       [name, { shape: x.shape, data: await x.read() }] as const)))
     const maker = (inputs: number, suffix: string): Make => () => {
@@ -153,7 +156,8 @@ test('with lengths, padding has no part in any norm', async () => {
   const run = async (sequence: Tensor, lengths?: number[]) => {
     using tape = new Tape()
     const { outputs, state } = unroll(cell, sequence, undefined, { lengths })
-    return await gradientFlow(tape, add(energy(state), energy(outputs)), new Map(Object.entries(cell.parameters)))
+    return await gradientFlow(tape, add(energy(state), energy(outputs)),
+      new Map(Object.entries(cell.parameters)))
   }
   const alone = await run(xs)
   const { states, contributions } = await run(padded, [T])
@@ -162,12 +166,14 @@ test('with lengths, padding has no part in any norm', async () => {
   for (const entry of [...states, ...contributions]) if (entry.t >= T) assert.is(entry.norm, 0, key(entry))
 })
 
-test('every step has an entry: zero where the loss does not look, in order of name, layer, direction and t', async () => {
-  const net = recurrent({ kind: 'LSTM', inputs: D, hidden: 3, layers: 2, bidirectional: true, device, rng: random(1) })
+test('every step has an entry, zero where the loss does not look, in the promised order', async () => {
+  const net = recurrent({ kind: 'LSTM', inputs: D, hidden: 3, layers: 2, bidirectional: true, device,
+    rng: random(1) })
   using tape = new Tape()
   const { outputs } = net(normal(2, 12, B, D))
   const { states } = await gradientFlow(tape, energy(unstack(outputs)[3]))
-  const expected = ['c', 'h'].flatMap((name) => [0, 1].flatMap((layer) => ['forward', 'reverse'].flatMap((direction) =>
+  const expected = ['c', 'h'].flatMap((name) =>
+    [0, 1].flatMap((layer) => ['forward', 'reverse'].flatMap((direction) =>
     Array.from({ length: 12 }, (_, t) => `${name}, layer ${layer}, ${direction}, t = ${t}`))))
   assert.equal(states.map(key), expected)
   for (const { layer, direction, t, norm: size } of states.filter((entry) => entry.layer === 1)) {
@@ -177,11 +183,11 @@ test('every step has an entry: zero where the loss does not look, in order of na
 })
 
 test('a part of the state that is handed on unchanged counts from its own step on', async () => {
-  const cell: Cell<Named> = { // h_t = tanh(x_t + h_{t-1} + c), c as it was
+  const cell: Cell<Named> = { // h_t = tanh(x_t + h_{t-1} + c), the second half of a product; c as it was
     parameters: {}, inputs: D, outputs: D,
     initial: (batch) => ({ h: zeros([batch, D], device), c: zeros([batch, D], device) }),
     step(x, { h, c }) {
-      const next = tanh(add(add(x, h), c))
+      const [, next] = split(tanh(concat([x, add(add(x, h), c)], 1)), [D, D], 1)
       return { output: next, state: { h: next, c } }
     },
   }
@@ -193,22 +199,23 @@ test('a part of the state that is handed on unchanged counts from its own step o
   }
   const { states } = await flowNow()
   using tape = new Tape()
-  const copies = Array.from({ length: T }, () => tensor(new Float64Array(B * D), { shape: [B, D], device })) // of c, at 0
+  // c as step t sees it is made of copies, c_0 .. c_{t-1}: each stands for the state after its own step
+  const copies = Array.from({ length: T }, () => tensor(new Float64Array(B * D), { shape: [B, D], device }))
   const outputs: Tensor[] = []
   let { h } = state
   unstack(xs).forEach((x, t) => {
-    const c = copies.slice(0, t).reduce((total, copy) => add(total, copy), state.c) // c as seen at t, by c_0 .. c_{t-1}
+    const c = copies.slice(0, t).reduce((total, copy) => add(total, copy), state.c)
     h = cell.step(x, { h, c }).state.h
     outputs.push(h)
   })
-  const expected = await values(tape.gradients(energy(stack(outputs)), copies))
-  const found = states.filter(({ name }) => name === 'c').map(({ norm: size }) => size)
+  const expected = await values(tape.gradients(energy(stack(outputs)), [...copies, ...outputs]))
+  const found = states.map(({ norm: size }) => size) // c, then h
   assert.ok(difference(found, expected.map(norm)) < 1e-12, `${found}; by hand ${expected.map(norm)}`)
 })
 
 /**
- * The norms of dLoss/dh_t, t = 0 ..., for a loss on the last output of an Elman net with recurrent weights times `scale`.
- * The inputs are so small that tanh is as good as linear, even where the states grow.
+ * The norms of dLoss/dh_t, t = 0 ..., for a loss on the last output of an Elman net, its recurrent weights
+ * times `scale`. The inputs are so small that tanh is as good as linear, even where the states grow.
  */
 async function elmanFlow(scale: number): Promise<number[]> {
   const cell = elman({ inputs: D, hidden: 16, bias: false, device, rng: random(1) })
@@ -242,7 +249,7 @@ test('only the parameters that are asked for; a head over all steps has no step 
   assert.equal([...names].sort(), ['cell.bias_hh', 'cell.bias_ih', 'cell.weight_hh', 'cell.weight_ih'])
 })
 
-test('it changes nothing: the same gradients afterwards, the same flow again, no memory left behind', async () => {
+test('it changes nothing: the same gradients and flow afterwards, no memory left behind', async () => {
   const cell = lstm({ inputs: D, hidden: 3, device, rng: random(1) })
   const params = new Map(Object.entries(cell.parameters))
   const xs = normal(2, T, B, D)
@@ -266,8 +273,9 @@ test('it changes nothing: the same gradients afterwards, the same flow again, no
 test('formatFlow: a title for each place, a line for each step, bars by the logarithm', () => {
   const place = { layer: 0, direction: 'forward' } as const
   const text = formatFlow([
-    { name: 'h', ...place, t: 0, norm: 0 }, { name: 'h', ...place, t: 1, norm: 1e-13 }, { name: 'h', ...place, t: 2, norm: 1e-6 },
-    { name: 'h', ...place, t: 10, norm: 1 }, { name: 'h', layer: 1, direction: 'reverse', t: 0, norm: 1e-3 },
+    { name: 'h', ...place, t: 0, norm: 0 }, { name: 'h', ...place, t: 1, norm: 1e-13 },
+    { name: 'h', ...place, t: 2, norm: 1e-6 }, { name: 'h', ...place, t: 10, norm: 1 },
+    { name: 'h', layer: 1, direction: 'reverse', t: 0, norm: 1e-3 },
   ], 20)
   assert.equal(text.split('\n'), [
     'h, layer 0, forward',
@@ -278,7 +286,8 @@ test('formatFlow: a title for each place, a line for each step, bars by the loga
     'h, layer 1, reverse',
     '     0  1.000e-3  ███████████████',
   ])
-  const bars = (norms: number[]) => formatFlow(norms.map((size, t) => ({ name: 'h', ...place, t, norm: size })), 20)
+  const bars = (norms: number[]) =>
+    formatFlow(norms.map((size, t) => ({ name: 'h', ...place, t, norm: size })), 20)
   assert.match(bars([1e-30, 1e-20]), /1.000e-30 {2}███\n.*1.000e-20 {2}█{20}$/, 'norms that are all tiny')
   assert.match(bars([0, 0]), /0.000e\+0\n.*0.000e\+0$/)
   assert.match(bars([1, Infinity, NaN]), /Infinity\n.*NaN$/)

@@ -44,8 +44,10 @@ for (const bias of [true, false]) {
 
 test('linear: PyTorch\'s names and shapes, uniform in ±1/sqrt(inputs)', async () => {
   const layer = linear({ inputs: 25, outputs: 40, device, rng: rng() })
-  assert.equal(Object.entries(layer.parameters).map(([name, x]) => [name, x.shape]), [['weight', [40, 25]], ['bias', [40]]])
-  assert.equal(Object.keys(linear({ inputs: 2, outputs: 3, bias: false, device, rng: rng() }).parameters), ['weight'])
+  assert.equal(Object.entries(layer.parameters).map(([name, x]) => [name, x.shape]),
+    [['weight', [40, 25]], ['bias', [40]]])
+  assert.equal(Object.keys(linear({ inputs: 2, outputs: 3, bias: false, device, rng: rng() }).parameters),
+    ['weight'])
   const all = (await values(layer.parameters)).flat()
   assert.ok(all.every((w) => w >= -0.2 && w < 0.2))
   assert.ok(Math.max(...all) > 0.19 && Math.min(...all) < -0.19)
@@ -143,22 +145,26 @@ test('loadParameters writes in place, and what was loaded is what is read', asyn
   const given = other()
   const before = head(cell.step(normal(1, 2, 2), cell.initial(2)).output)
   loadParameters(params, given)
-  for (const [name, x] of params) assert.equal(Array.from(await x.read()), Array.from(given.get(name)!.data), name)
+  for (const [name, x] of params) assert.equal(Array.from(await x.read()), Array.from(given.get(name)!.data),
+    name)
   const after = head(cell.step(normal(1, 2, 2), cell.initial(2)).output)
   assert.ok(difference(await after.read(), await before.read()) > 0.1, 'the layers use the new values')
 })
 
-test('loadParameters rounds to the device\'s precision and makes a tape that used the parameters stale', async () => {
+test('loadParameters rounds to the device\'s precision, and makes a tape stale', async () => {
   const single = linear({ inputs: 3, outputs: 1, bias: false, device: cpu(), rng: rng() })
-  loadParameters(parameters({ single }), new Map([['single.weight', { shape: [1, 3], data: [0.1, 0.2, 0.3] }]]))
-  assert.equal(Array.from(await single.parameters.weight.read()), Array.from(new Float32Array([0.1, 0.2, 0.3])))
+  loadParameters(parameters({ single }),
+    new Map([['single.weight', { shape: [1, 3], data: [0.1, 0.2, 0.3] }]]))
+  assert.equal(Array.from(await single.parameters.weight.read()),
+    Array.from(new Float32Array([0.1, 0.2, 0.3])))
   using tape = new Tape()
   const y = single(tensor([[1, 2, 3]], { device: single.parameters.weight.device }))
   loadParameters(parameters({ single }), new Map([['single.weight', { shape: [1, 3], data: [1, 2, 3] }]]))
-  assert.throws(() => tape.gradients(y, Object.values(single.parameters)), /updated in place after this tape used it/)
+  assert.throws(() => tape.gradients(y, Object.values(single.parameters)),
+    /updated in place after this tape used it/)
 })
 
-test('loadParameters refuses a missing or unknown name, a wrong shape or count, and then has written nothing', async () => {
+test('loadParameters refuses what does not fit, and then has written nothing', async () => {
   const { params } = net()
   const before = await values([...params.values()])
   const bad = async (change: (given: ReturnType<typeof other>) => void, text: string) => {
@@ -169,7 +175,8 @@ test('loadParameters refuses a missing or unknown name, a wrong shape or count, 
   }
   await bad((g) => g.delete('head.bias'), 'load: the parameter head.bias is missing')
   await bad((g) => g.delete('cell.weight_ih'), 'load: the parameter cell.weight_ih is missing')
-  await bad((g) => g.set('head.extra', { shape: [1], data: [1] }), 'load: this net has no parameter head.extra')
+  await bad((g) => g.set('head.extra', { shape: [1], data: [1] }),
+    'load: this net has no parameter head.extra')
   await bad((g) => g.set('head.weight', { shape: [3, 2], data: [1, 2, 3, 4, 5, 6] }),
     'load: head.weight is [3, 2] in what is loaded, and [2, 3] in this net; they must be equal')
   await bad((g) => g.set('head.bias', { shape: [2, 1], data: [1, 2] }),

@@ -1,4 +1,4 @@
-// unroll: the loop over time is nothing but steps; states, directions, lengths, stacks, and where each record was made.
+// unroll: the loop over time is nothing but steps; states, directions, lengths, stacks, places of records.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -66,7 +66,8 @@ for (const { name, make } of everyCell) {
   test(`${name}: unroll is T steps, with project and advance or with step alone`, async () => {
     await sameWithGradients(() => run(cell, xs, state), () => bySteps(cell, xs, state), wrt, 'T steps')
     await same(run({ ...plain }, xs, state), run(cell, xs, state), 'step alone')
-    await same({ ...advance(project(unstack(xs)[1]), state) }, { ...cell.step(unstack(xs)[1], state) }, 'project, then advance')
+    const x = unstack(xs)[1]
+    await same({ ...advance(project(x), state) }, { ...cell.step(x, state) }, 'project, then advance')
   })
 
   test(`${name}: a batch is its sequences one by one`, async () => {
@@ -80,7 +81,7 @@ for (const { name, make } of everyCell) {
     }
   })
 
-  test(`${name}: no state is a zero state; windows with the state carried over are one long run`, async () => {
+  test(`${name}: no state is a zero state; windows with a carried state are one long run`, async () => {
     await same(run(cell, xs), run(cell, xs, cell.initial(B)), 'zeros')
     await sameWithGradients(() => {
       const first = run(cell, slice(xs, 0, 0, 2), state)
@@ -102,7 +103,7 @@ for (const { name, make } of everyCell) {
   })
 
   for (const direction of ['forward', 'reverse'] as const) {
-    test(`${name}, ${direction}: with lengths, each sequence is as if it were alone and ended at its own end`, async () => {
+    test(`${name}, ${direction}: with lengths, each sequence is as if it were alone`, async () => {
       using tape = new Tape()
       const all = run(cell, xs, state, { lengths, direction })
       const dxs = tape.gradients(energy(all.state), [xs])[0]
@@ -111,8 +112,10 @@ for (const { name, make } of everyCell) {
         const rows = (s: Named) => Object.fromEntries(Object.entries(s).map(([part, x]) => [part, row(x)]))
         const x = slice(row(xs), 0, 0, lengths[b])
         const alone = run(cell, x, rows(state), { direction })
-        await same({ outputs: slice(row(all.outputs), 0, 0, lengths[b]), state: rows(all.state) }, alone, `sequence ${b}`)
-        await same(slice(row(dxs), 0, 0, lengths[b]), tape.gradients(energy(alone.state), [x])[0], `gradient ${b}`)
+        await same({ outputs: slice(row(all.outputs), 0, 0, lengths[b]), state: rows(all.state) }, alone,
+          `sequence ${b}`)
+        await same(slice(row(dxs), 0, 0, lengths[b]), tape.gradients(energy(alone.state), [x])[0],
+          `gradient ${b}`)
         for (const past of [slice(row(all.outputs), 0, lengths[b]), slice(row(dxs), 0, lengths[b])]) {
           assert.ok((await past.read()).every((value) => value === 0), `past the end of sequence ${b}`)
         }
@@ -151,7 +154,8 @@ test('what stands in the padding is never read, be it infinite or no number', as
     const all = (xs: Tensor) => {
       using tape = new Tape()
       const result = run(cell, xs, undefined, { lengths, direction })
-      const grads = tape.gradients(energy([result.outputs, result.state]), [...Object.values(cell.parameters), xs])
+      const grads = tape.gradients(energy([result.outputs, result.state]),
+        [...Object.values(cell.parameters), xs])
       return tape.keep([result.outputs, result.state, grads])
     }
     await same(all(tensor(dirty, { shape: [T, B, 2], device })), all(clean), direction)
@@ -216,7 +220,7 @@ test('bidirectional is two unrolls side by side', async () => {
   assert.equal(net(xs).outputs.shape, [T, B, 6])
 })
 
-test('the input product is one matmul for all steps; every other record says its layer, direction and step', () => {
+test('the input product is one matmul for all steps; records say their layer, direction and step', () => {
   const cells = [lstm({ ...sizes, rng: random(1) }), lstm({ inputs: 3, hidden: 3, device, rng: random(2) })]
   using tape = new Tape()
   stacked(cells)(normal(2, T, B, 2))
@@ -234,9 +238,11 @@ test('the input product is one matmul for all steps; every other record says its
     assert.equal(own.map(({ where }) => where.t), order, 'one product a step, in the order of the loop')
     assert.ok(own.every(({ where }) => where.direction === direction))
     const states = tape.records.filter(({ op, where }) => op.startsWith('state ') && where.layer === layer)
-    assert.equal(states.map(({ op, where }) => [op, where.t]), order.flatMap((t) => [['state h', t], ['state c', t]]))
+    assert.equal(states.map(({ op, where }) => [op, where.t]),
+      order.flatMap((t) => [['state h', t], ['state c', t]]))
   }
-  assert.ok(tape.records.every(({ where }) => where.layer !== undefined && where.t !== undefined && where.direction))
+  assert.ok(tape.records.every(({ where }) =>
+    where.layer !== undefined && where.t !== undefined && where.direction))
 })
 
 test('wrong sequences, lengths and stacks are refused', () => {
@@ -252,14 +258,16 @@ test('wrong sequences, lengths and stacks are refused', () => {
   }
   refused(() => unroll(cell, xs, cell.initial(2)), 'lstm: the state\'s h is [2, 3]; it must be [3, 3]')
   refused(() => stacked([]), 'stacked: it needs at least one cell')
-  refused(() => stacked([cell, cell]), 'stacked: cell 1 takes 2 inputs, but cell 0 gives 3 outputs; they must be equal')
+  refused(() => stacked([cell, cell]),
+    'stacked: cell 1 takes 2 inputs, but cell 0 gives 3 outputs; they must be equal')
   const next = gru({ inputs: 3, hidden: 3, device, rng: random(1) })
   refused(() => stacked([cell, next])(xs, { state: [cell.initial(B)] }),
     'stacked: the state has 1 parts; it must have 2, one for each cell')
 })
 
 test('nothing is left behind: live memory is what it was', async () => {
-  const net = stacked([lstm({ ...sizes, rng: random(1) }), gru({ inputs: 3, hidden: 3, device, rng: random(1) })])
+  const net = stacked([lstm({ ...sizes, rng: random(1) }),
+    gru({ inputs: 3, hidden: 3, device, rng: random(1) })])
   const xs = normal(2, T, B, 2)
   const { live, buffers } = device.memory()
   const tape = new Tape()
