@@ -1,7 +1,7 @@
 // Gradient flow: what backpropagation through time sums, made visible.
 //
-//   dLoss/dh_t          for every layer, direction and t: how strongly the loss still depends on that state, by all ways:
-//                       through later steps, through this step's output, and for an LSTM's c_t through its h_t
+//   dLoss/dh_t          for every layer, direction and t: how strongly the loss still depends on that state, by all
+//                       ways: through later steps, this step's output, and for an LSTM's c_t through its h_t
 //   contributions       each step's own term of a shared weight's gradient: dLoss/dW = sum over t of contribution_t
 //
 // In a net whose gradient vanishes, dLoss/dh_t falls off exponentially as t goes back from the loss; where it explodes, it
@@ -69,8 +69,8 @@ function outsiders(tape: Tape): Tensor[] {
 }
 
 /**
- * Every state, by the tensor whose gradient is dLoss/dstate_t. That is the one which step t computed, since the step's
- * output may be made from it too; a part of the state that came from before and was handed on has its `state` record only.
+ * Every state, by the tensor whose gradient is dLoss/dstate_t. That is the one which step t computed, since the
+ * step's output may be made from it too; a part of the state that was only handed on has its `state` record alone.
  */
 function statesOf(tape: Tape): Map<Tensor, Measured> {
   const made = new Map<Tensor, string>() // by which step
@@ -78,7 +78,8 @@ function statesOf(tape: Tape): Map<Tensor, Measured> {
   for (const { op, inputs: [x], outputs, where } of tape.records) {
     const place = showWhere(where)
     outputs.forEach((y) => made.set(y, place))
-    if (op.startsWith('state ')) states.set(made.get(x) === place ? x : outputs[0], { name: op.slice(6), where })
+    if (!op.startsWith('state ')) continue
+    states.set(made.get(x) === place ? x : outputs[0], { name: op.slice(6), where })
   }
   return states
 }
@@ -136,11 +137,12 @@ async function readAll(measured: readonly Measured[]): Promise<FlowEntry[]> {
     entries.push({ name, layer, direction, t: Number(t), norm: norm ? await norm.item() : 0 })
     if (norm) dispose(norm)
   }
-  const order = (e: FlowEntry) => `${e.name} ${String(e.layer).padStart(4)} ${e.direction} ${String(e.t).padStart(9)}`
+  const order = ({ name, layer, direction, t }: FlowEntry) =>
+    `${name} ${String(layer).padStart(4)} ${direction} ${String(t).padStart(9)}`
   return entries.sort((a, b) => (order(a) < order(b) ? -1 : 1))
 }
 
-/** A bar chart in text, one line per step; the bars are logarithmic, from 1e-12 of the largest norm to that norm. */
+/** A bar chart in text, one line per step; bars are logarithmic, from 1e-12 of the largest norm to all of it. */
 export function formatFlow(entries: readonly FlowEntry[], width = 40): string {
   const largest = entries.reduce((most, { norm }) => Math.max(most, norm), 0)
   const lines: string[] = []
@@ -150,7 +152,8 @@ export function formatFlow(entries: readonly FlowEntry[], width = 40): string {
     if (place !== title) lines.push(place)
     title = place
     const share = norm > 0 && largest < Infinity ? Math.max(0, 1 + Math.log10(norm / largest) / 12) : 0
-    lines.push(`${String(t).padStart(6)}  ${norm.toExponential(3)}  ${'█'.repeat(Math.round(share * width))}`.trimEnd())
+    const bar = '█'.repeat(Math.round(share * width))
+    lines.push(`${String(t).padStart(6)}  ${norm.toExponential(3)}  ${bar}`.trimEnd())
   }
   return lines.join('\n')
 }

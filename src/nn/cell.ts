@@ -75,16 +75,18 @@ export function uniformParameter(shape: Shape, bound: number, device: Device, rn
 
 /** Checks x before any op does, so that the message speaks of the cell. */
 export function checkInput(name: string, x: Tensor, inputs: number): void {
-  check(x.rank >= 2 && x.shape.at(-1) === inputs, () => `${name}: x is ${show(x.shape)}; it must be [B, ${inputs}]`)
+  check(x.rank >= 2 && x.shape.at(-1) === inputs, () =>
+    `${name}: x is ${show(x.shape)}; it must be [B, ${inputs}]`)
 }
 
-/** The same for what `advance` is given: the product of one step, `width` wide, and a state of these sizes by name. */
+/** The same for what `advance` is given: the product of one step, `width` wide, and a state of these sizes. */
 export function checkAdvance(
   name: string, projected: Tensor, width: number,
   state: { readonly [name: string]: Tensor | undefined }, sizes: { readonly [name: string]: number },
 ): void {
   check(projected.rank === 2 && projected.shape[1] === width, () =>
-    `${name}: the projected input is ${show(projected.shape)}; it must be [B, ${width}], one step of what project gives`)
+    `${name}: the projected input is ${show(projected.shape)}; it must be [B, ${width}], ` +
+    'one step of what project gives')
   for (const part of Object.keys(sizes)) {
     const x = state[part]
     const wanted = [projected.shape[0], sizes[part]]

@@ -57,7 +57,7 @@ export function parameters(layers: { readonly [name: string]: HasParameters }): 
 
 /**
  * Writes values into parameters of the same names and shapes, in place.
- * @throws UnrolledError if a name is missing or unknown, or a shape or a number of values differs; then nothing was written
+ * @throws UnrolledError if a name is missing or unknown, or a shape or length differs; then nothing was written
  */
 export function loadParameters(
   target: ReadonlyMap<string, Tensor>, values: ReadonlyMap<string, { shape: readonly number[], data: ArrayLike<number> }>,
@@ -68,7 +68,8 @@ export function loadParameters(
     check(show(value.shape) === show(x.shape), () =>
       `load: ${name} is ${show(value.shape)} in what is loaded, and ${show(x.shape)} in this net; they must be equal`)
     check(value.data.length === x.size, () =>
-      `load: ${name} has ${value.data.length} values in what is loaded; its shape ${show(x.shape)} holds ${x.size}`)
+      `load: ${name} has ${value.data.length} values in what is loaded; ` +
+      `its shape ${show(x.shape)} holds ${x.size}`)
   }
   for (const name of values.keys()) if (!target.has(name)) throw new UnrolledError(`load: this net has no parameter ${name}`)
   untracked(() => {

@@ -86,7 +86,7 @@ function steps(x: Tensor, replay: (t: number) => Tensor): Tensor[] {
   return recordMany('steps', [x], pieces, (dys) => [() => stack(dys)], replay)
 }
 
-/** The same tensor under a record of its own, `state h`: so gradientFlow knows h_t from other tensors. A view: no copy. */
+/** The same tensor under a record of its own, `state h`: so gradientFlow knows which is h_t. A view: no copy. */
 function asState(x: Tensor, path: string): Tensor {
   return record(`state ${path}`, [x], x, (dy) => [() => dy])
 }
@@ -109,7 +109,8 @@ function zipTree<S extends Tree>(a: S, b: S, f: (x: Tensor, y: Tensor) => Tensor
   })
   return mapTree(a, (x, path) => {
     const y = others.get(path)
-    check(y !== undefined, () => `unroll: the cell's step gives a state with ${path}, which the state before it lacks`)
+    check(y !== undefined, () =>
+      `unroll: the cell's step gives a state with ${path}, which the state before it lacks`)
     return f(x, y!)
   })
 }
