@@ -1,0 +1,64 @@
+// What the benchmarks share: a clock, a table, and the machine that the numbers belong to.
+//
+// A benchmark first checks that results are right, then times; it never fails because something was slow.
+// Times are medians: other work on the machine disturbs some samples, and the median leaves those out.
+// Read matmul.bench.ts next.
+
+import Benchmark from 'benchmark'
+import { cpus } from 'node:os'
+
+/** One line about the machine: numbers mean nothing without it. */
+export function printMachine(): void {
+  const { arch, platform, versions } = process
+  const cores = cpus()
+  console.log(`${cores[0]?.model.trim() ?? 'unknown processor'}, ${cores.length} cores, one used; ` +
+    `Node ${versions.node}, V8 ${versions.v8}, ${platform} ${arch}\n`)
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+/** The median time of one call of fn in seconds, from 8 samples or more, each of 10 ms or one call. */
+export function secondsPerCall(fn: () => void): number {
+  const { error, stats } = new Benchmark(fn, { minSamples: 8, minTime: 0.01, maxTime: 0.25 }).run()
+  if (error) throw error
+  return median(stats.sample)
+}
+
+/** Stops the benchmark if a result is wrong. */
+export function verify(what: string, right: boolean): void {
+  if (!right) throw new Error(`${what}: the result is wrong, so its time means nothing`)
+}
+
+/** The largest difference as a share of the largest right value. */
+export function relativeError(found: ArrayLike<number>, right: ArrayLike<number>): number {
+  let difference = 0
+  let largest = 0
+  for (let i = 0; i < right.length; i++) {
+    difference = Math.max(difference, Math.abs(found[i] - right[i]))
+    largest = Math.max(largest, Math.abs(right[i]))
+  }
+  return difference / largest
+}
+
+/** Columns under a heading each: the first aligned to the left, the others to the right. */
+export function printTable(
+  title: string, headings: readonly string[], rows: readonly (readonly string[])[],
+): void {
+  const widths = headings.map((heading, k) => Math.max(heading.length, ...rows.map((row) => row[k].length)))
+  const line = (row: readonly string[]) =>
+    row.map((text, k) => (k ? text.padStart(widths[k]) : text.padEnd(widths[k]))).join('   ')
+  console.log(`${title}\n`)
+  for (const row of [headings, widths.map((width) => '-'.repeat(width)), ...rows]) console.log(`  ${line(row)}`)
+  console.log('')
+}
+
+/** 1536 -> "1.5 KiB" */
+export function bytes(n: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB']
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.abs(n) || 1) / 10)))
+  return `${(n / 1024 ** power).toFixed(power && n / 1024 ** power < 100 ? 1 : 0)} ${units[power]}`
+}
