@@ -1,4 +1,5 @@
-// The book and the README: every snippet type-checks, runs, and prints what the page says; every file they name exists.
+// The book and the README: every snippet type-checks, runs, and prints what the page says; every file that
+// they name exists.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -33,7 +34,8 @@ for (const page of pages) {
 test('the chapters are numbered in order, each with its code and its proof', () => {
   const [, ...chapters] = readFileSync('NOTES.md', 'utf8').split(/^## (?=\d)/m)
   assert.equal(chapters.map((text) => parseInt(text, 10)), chapters.map((_, i) => i + 1))
-  const lacking = (part: RegExp) => chapters.filter((text) => !part.test(text)).map((text) => text.split('\n')[0])
+  const titleOf = (text: string) => text.split('\n')[0]
+  const lacking = (part: RegExp) => chapters.filter((text) => !part.test(text)).map(titleOf)
   assert.equal(lacking(/^\*\*In the code\.\*\* /m), [])
   assert.equal(lacking(/^\*\*The proof\.\*\* /m), [])
 })

@@ -1,8 +1,8 @@
 // The snippets of a Markdown page: found, type-checked, run, and held to what the page says they print.
 //
-// A snippet is a block ```ts. If the next block is ```text, the snippet must print exactly that; if not, it must hold an
-// assertion of node:assert. Each stands alone, with its imports, as a reader would copy it; 'unrolled' is src/index.ts.
-// Other blocks (```, ```sh) are equations, pictures and commands.
+// A snippet is a block ```ts. If the next block is ```text, the snippet must print exactly that; if not, it
+// must hold an assertion of node:assert. Each stands alone, with its imports, as a reader would copy it;
+// 'unrolled' is src/index.ts. Other blocks (```, ```sh) are equations, pictures and commands.
 
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -61,7 +61,7 @@ export function cleanUp(): void {
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** Writes each snippet to a file, its lines where they are in the page, and gives the files' names without ending. */
+/** Writes each snippet to a file, its lines where they are in the page; gives the files' names, without .ts. */
 export function writeSnippets(snippets: readonly Snippet[]): string[] {
   mkdirSync(folder, { recursive: true })
   return snippets.map(({ place, line, code }) => {
@@ -84,7 +84,7 @@ export function typeErrors(files: readonly string[]): string {
   return node(['node_modules/typescript/bin/tsc', '-p', join(folder, 'tsconfig.json')])
 }
 
-/** Bundles them, with the project's own build step in a process of its own; gives its complaints, '' for none. */
+/** Bundles them with the project's own build step, in a process of its own; gives its complaints, '' for none. */
 export function bundleSnippets(files: readonly string[]): string {
   const options = {
     entries: files.map((name) => ({ in: join(folder, `${name}.ts`), out: name })),
