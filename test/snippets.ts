@@ -61,7 +61,7 @@ export function cleanUp(): void {
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** Writes each snippet to a file, its lines where they are in the page; gives the files' names, without .ts. */
+/** Writes each snippet to a file, its lines where they are in the page; gives the names, without .ts. */
 export function writeSnippets(snippets: readonly Snippet[]): string[] {
   mkdirSync(folder, { recursive: true })
   return snippets.map(({ place, line, code }) => {
@@ -84,7 +84,7 @@ export function typeErrors(files: readonly string[]): string {
   return node(['node_modules/typescript/bin/tsc', '-p', join(folder, 'tsconfig.json')])
 }
 
-/** Bundles them with the project's own build step, in a process of its own; gives its complaints, '' for none. */
+/** Bundles them with the project's own build step, in its own process; gives its complaints, '' for none. */
 export function bundleSnippets(files: readonly string[]): string {
   const options = {
     entries: files.map((name) => ({ in: join(folder, `${name}.ts`), out: name })),
