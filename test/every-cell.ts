@@ -1,13 +1,10 @@
-// Every cell in every form that its options allow, and what the tests of cells and of time share.
+// What the tests of cells and of time share.
 
 import * as assert from 'uvu/assert'
 import { cpu } from '../src/cpu/device.ts'
 import type { Device } from '../src/device.ts'
-import { type CellOptions, type Named, type ProjectedCell } from '../src/nn/cell.ts'
-import { elman } from '../src/nn/elman.ts'
-import { gru } from '../src/nn/gru.ts'
-import { jordan } from '../src/nn/jordan.ts'
-import { lstm } from '../src/nn/lstm.ts'
+import { cellTable } from '../src/cli/gradcheck-cells.ts'
+import type { Named } from '../src/nn/cell.ts'
 import { add, square } from '../src/ops/elementwise.ts'
 import { concat, reshape } from '../src/ops/move.ts'
 import { sum } from '../src/ops/reduce.ts'
@@ -17,27 +14,8 @@ import { leaves, type Tensor, tensor, type Tree } from '../src/tensor.ts'
 
 export const device: Device = cpu({ precision: 'float64' })
 
-export interface EveryCell {
-  name: string
-  make(options: CellOptions): ProjectedCell<Named>
-}
-
-const forms: EveryCell[] = [
-  { name: 'elman, tanh', make: elman },
-  { name: 'elman, relu', make: (options) => elman({ ...options, nonlinearity: 'relu' }) },
-  { name: 'elman, logistic', make: (options) => elman({ ...options, nonlinearity: 'logistic' }) },
-  { name: 'jordan', make: jordan },
-  { name: 'jordan, relu, 2 outputs', make: (o) =>
-    jordan({ ...o, nonlinearity: 'relu', outputs: 2, decay: 0.7 }) },
-  { name: 'lstm', make: lstm },
-  { name: 'lstm, projection', make: (options) => lstm({ ...options, projection: 2 }) },
-  { name: 'gru', make: gru },
-]
-
-export const everyCell: EveryCell[] = forms.flatMap(({ name, make }) => [
-  { name, make },
-  { name: `${name}, no bias`, make: (options) => make({ ...options, bias: false }) },
-])
+/** Every cell in every form that its options allow: the rows of `unrolled gradcheck`. */
+export const everyCell = cellTable.map(({ cell, variant, make }) => ({ name: `${cell}, ${variant}`, make }))
 
 /** Normal numbers that belong to nobody. */
 export function normal(seed: number, ...shape: number[]): Tensor {

@@ -48,7 +48,9 @@ function opChecks(): Check[] {
 }
 
 function cellChecks(): Check[] {
-  return cellTable.map((row) => ({ kind: 'cell', name: row.cell, detail: row.variant, run: (order) => checkCell(row, order) }))
+  return cellTable.map((row) => (
+    { kind: 'cell', name: row.cell, detail: row.variant, run: (order) => checkCell(row, order) }
+  ))
 }
 
 /** All outputs and the final state of T steps, by every parameter, the inputs and the first state. */
@@ -71,30 +73,44 @@ export function checkCell(row: CellRow, order: 1 | 2): Promise<GradcheckReport> 
 export async function runGradcheck(options: Values<typeof gradcheckCommand.options>): Promise<number> {
   const checks = chosen([...opChecks(), ...cellChecks()], options)
   const closely = options.op !== undefined || options.cell !== undefined
-  const names = [...new Set(checks.map(({ kind, name }) => `${kind} ${name}`))]
-  const print = (text: string) => process.stdout.write(`${text}\n`)
   print(closely
     ? 'Worst entries, tape beside finite differences, in float64.\n'
     : `${''.padEnd(26)}checks  first order  second order`)
-  let failed = 0
-  let count = 0
-  for (const name of names) {
-    const worst = [0, 0]
-    const own = checks.filter((check) => `${check.kind} ${check.name}` === name)
-    for (const check of own) {
-      for (const order of [1, 2] as const) {
-        const report = await check.run(order)
-        worst[order - 1] = Math.max(worst[order - 1], report.error)
-        count++
-        if (!report.passed) failed++
-        if (closely || !report.passed) print(`${name} ${check.detail}\n${formatReport(report)}\n`)
-      }
-    }
-    const errors = worst.map((error) => error.toExponential(1).padStart(12)).join(' ')
-    if (!closely) print(`${name.padEnd(26)}${String(own.length).padStart(6)} ${errors}`)
+  const reports: GradcheckReport[] = []
+  for (const title of new Set(checks.map(titleOf))) {
+    const own = checks.filter((check) => titleOf(check) === title)
+    const found = await runGroup(own, closely)
+    reports.push(...found)
+    const errors = ([1, 2] as const).map((order) => {
+      const worst = Math.max(...found.filter((report) => report.order === order).map(({ error }) => error))
+      return worst.toExponential(1).padStart(12)
+    })
+    if (!closely) print(`${title.padEnd(26)}${String(own.length).padStart(6)} ${errors.join('  ')}`)
   }
-  print(`${count - failed} of ${count} checks passed: error under 1e-6, by central differences with step 1e-5 in float64`)
-  return failed === 0 ? 0 : 1
+  const passed = reports.filter((report) => report.passed).length
+  print(`${passed} of ${reports.length} checks passed: error under 1e-6, by central differences with step 1e-5, in float64`)
+  return passed === reports.length ? 0 : 1
+}
+
+/** Runs the checks of one op or cell; prints those that failed, or all when it is looked at closely. */
+async function runGroup(checks: readonly Check[], closely: boolean): Promise<GradcheckReport[]> {
+  const reports: GradcheckReport[] = []
+  for (const check of checks) {
+    for (const order of [1, 2] as const) {
+      const report = await check.run(order)
+      reports.push(report)
+      if (closely || !report.passed) print(`${titleOf(check)} ${check.detail}\n${formatReport(report)}\n`)
+    }
+  }
+  return reports
+}
+
+function titleOf({ kind, name }: Check): string {
+  return `${kind} ${name}`
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
 }
 
 function chosen(all: readonly Check[], { op, cell }: { op: string | undefined, cell: string | undefined }): Check[] {
@@ -105,5 +121,6 @@ function chosen(all: readonly Check[], { op, cell }: { op: string | undefined, c
   if (found.length > 0) return found
   const names = [...new Set(all.filter((check) => check.kind === kind).map(({ name }) => name))]
   const close = nearest(wanted, names)
-  throw new UsageError(`gradcheck: there is no ${kind} ${wanted}; ${close ? `did you mean ${close}?` : `there are ${names.join(', ')}`}`)
+  const remedy = close ? `did you mean ${close}?` : `there are ${names.join(', ')}`
+  throw new UsageError(`gradcheck: there is no ${kind} ${wanted}; ${remedy}`)
 }
