@@ -45,8 +45,9 @@ export class Pool {
     this.lost.unregister(memory)
     const bytes = memory.data.byteLength
     this.count(-bytes, -1)
-    // Sizes that never come back must not pile up: keep at most as much as was ever in use at once.
-    if (this.pooled + bytes > this.peak) this.empty()
+    // Sizes that never come back must not pile up. A steady loop keeps somewhat more than its peak, since not all
+    // of its sizes are in use at once; a bound at the peak itself would empty the pool in every step.
+    if (this.pooled + bytes > 2 * this.peak) this.empty()
     const key = `${memory.dtype}${memory.length}`
     const list = this.lists.get(key)
     if (list) list.push(memory.data)
