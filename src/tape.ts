@@ -13,7 +13,7 @@
 import { Backward } from './backward.ts'
 import { check, NonFiniteError, show, TapeError } from './check.ts'
 import {
-  adopt, currentRecorders, currentWhere, isRecording, popped, pushed, pushRecord, type Recorder, recordingTo,
+  adopt, at, currentRecorders, currentWhere, isRecording, popped, pushed, pushRecord, type Recorder, recordingTo,
   setRecorders, showWhere, type Where,
 } from './context.ts'
 import type { Memory } from './device.ts'
@@ -227,9 +227,9 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
           const record = this.records[i]
           const dys = backward.take(record, reached)
           if (!dys) continue
-          backward.step(record, dys, reached, (dx, k) => {
+          at(record.where, () => backward.step(record, dys, reached, (dx, k) => {
             if (this.flags) this.flag(`the gradient through ${record.op}, input ${k},`, record.where, dx)
-          }, visit)
+          }, visit))
         }
         return backward.results()
       } finally {

@@ -3,6 +3,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { at } from '../src/context.ts'
 import { add, detach, div, exp, mul, sigmoid, square, tanh } from '../src/ops/elementwise.ts'
 import { matmul } from '../src/ops/matmul.ts'
 import { slice, split } from '../src/ops/move.ts'
@@ -208,6 +209,20 @@ test('with an outer tape, sums of gradients are ops; they have the same bits as 
   outer.close()
   using tape = new Tape()
   assert.equal(await Promise.all(tape.gradients(run(), [w, x]).map((dx) => dx.read())), numbers)
+})
+
+test('what a vjp computes is recorded where its op was', async () => {
+  const x = tensor([0.3, -0.7], { device })
+  const outer = new Tape()
+  const inner = new Tape({ inside: outer })
+  const loss = at({ layer: 1, t: 5 }, () => sum(tanh(mul(x, x))))
+  const forward = outer.records.length
+  inner.gradients(loss, [x])
+  inner.close()
+  const places = outer.records.slice(forward).filter(({ op }) => op !== 'detach').map(({ where }) => where)
+  assert.ok(places.length > 3)
+  for (const place of places) assert.equal(place, { layer: 1, t: 5 })
+  outer.close()
 })
 
 test.run()

@@ -10,7 +10,8 @@
 //
 // The state carried over the windows stays as it was first computed. Steps before t-k1 are computed again from the state
 // saved at t-k2, with today's weights, so the gradient is exact for the function that the tape saw: the last k1 losses, as a
-// function of the weights, with the state at t-k2 frozen. k1 = k2 is the common form: nothing is computed twice.
+// function of the weights, with the state at t-k2 frozen. So with k2 > k1 the new steps are computed twice as well: on the
+// tape, and once more from the carried state to carry it on. k1 = k2 is the common form: nothing is computed twice.
 
 import { check, checkCount, show, UnrolledError } from '../check.ts'
 import { concat, slice } from '../ops/move.ts'

@@ -101,3 +101,8 @@ export function languageModel(form: LanguageModelForm, options: { device: Device
     loss: (logits, targets) => crossEntropy(logits, targets, { ignoreIndex: -1 }),
   }
 }
+
+/** The same net as training runs it: with dropout, drawn from the generator. */
+export function withDropout(model: LanguageModel, rng: Random): Net<Tree> {
+  return { ...model, run: (symbols, state) => model.run(symbols, state, rng) }
+}

@@ -14,7 +14,7 @@ import { dispose, tensor, type Tensor, type Tree } from '../tensor.ts'
 import { truncatedBptt, type TruncatedBptt } from './bptt.ts'
 import { clipByGlobalNorm, requireFinite } from './clip.ts'
 import { inUnits } from './evaluate.ts'
-import type { LanguageModel } from './language-model.ts'
+import { type LanguageModel, withDropout } from './language-model.ts'
 import type { Optimizer } from './rule.ts'
 import type { Schedule } from './schedule.ts'
 
@@ -62,9 +62,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<StepEvent> {
     throw new UnrolledError(`train: each of ${batch} streams holds ${streams.length} symbols; a window of ${window} needs ` +
       `${window + 1}: take a smaller batch or window, or more text`)
   }
-  const net = { ...model, run: (xs: Tensor, state: Tree) => model.run(xs, state, options.rng) }
   const initial = unowned(() => model.initial(batch))
-  const bptt = truncatedBptt(net, { every: window, horizon, initial })
+  const bptt = truncatedBptt(withDropout(model, options.rng), { every: window, horizon, initial })
   const started = performance.now()
   let position = 0
   try {
