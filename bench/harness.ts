@@ -52,7 +52,8 @@ export function printTable(
   const line = (row: readonly string[]) =>
     row.map((text, k) => (k ? text.padStart(widths[k]) : text.padEnd(widths[k]))).join('   ')
   console.log(`${title}\n`)
-  for (const row of [headings, widths.map((width) => '-'.repeat(width)), ...rows]) console.log(`  ${line(row)}`)
+  const rule = widths.map((width) => '-'.repeat(width))
+  for (const row of [headings, rule, ...rows]) console.log(`  ${line(row)}`)
   console.log('')
 }
 

@@ -1,4 +1,4 @@
-// Matrix products in the shapes of training: GFLOP/s (2 M N K / time) of one core, beside the plain triple loop.
+// Matrix products in the shapes of training: GFLOP/s (2 M N K / time) on one core, and the triple loop's.
 //
 // float32 is timed before anything has run in float64, and again afterwards: V8 compiles a loop for the array
 // types that it has met, and the two precisions must not slow each other down (src/cpu/instance.ts).

@@ -1,8 +1,8 @@
 // Elementwise loops of the cpu device: the reference for every other device.
 //
-// One small loop per function, because V8 compiles each on its own and inlines nothing through a table. A binary
-// loop walks `n` elements of y with steps sa, sb (1, or 0 where an operand is repeated), so that the same loop
-// serves equal shapes, scalars, rows and columns: `eachRun` cuts a broadcast into such runs.
+// One small loop per function, because V8 compiles each on its own and inlines nothing through a table.
+// A binary loop walks `n` elements of y with steps sa, sb (1, or 0 where an operand is repeated), so that the
+// same loop serves equal shapes, scalars, rows and columns: `eachRun` cuts a broadcast into such runs.
 // This file is loaded once per precision (device.ts), so that a loop sees one array type only.
 
 import type { BinaryOp, FloatArray, UnaryOp } from '../device.ts'
@@ -97,8 +97,8 @@ export function accumulateLoop(y: FloatArray, iy: number, x: FloatArray, ix: num
 
 /**
  * Cuts a walk over `shape` into runs along the last axis, for operands that each have their own strides:
- * calls run(y's offset, each operand's offset, each operand's step, run length). Axes that every operand passes
- * through without a jump are merged first, so that equal shapes are one single run.
+ * calls run(y's offset, each operand's offset, each operand's step, run length). Axes that every operand
+ * passes through without a jump are merged first, so that equal shapes are one single run.
  */
 export function eachRun(
   shape: Shape, strides: readonly (readonly number[])[],

@@ -128,8 +128,11 @@ function storeBlock(c: FloatArray, ic: number, N: number, m: number, n: number):
     const columns = Math.min(TILE, n - j)
     for (let i = 0; i < m; i += TILE, t += TILE * TILE) {
       const rows = Math.min(TILE, m - i)
-      for (let r = 0; r < rows; r++) {
-        for (let s = 0; s < columns; s++) c[ic + (i + r) * N + j + s] = sums[t + r * TILE + s]
+      for (let r = 0, from = t, to = ic + i * N + j; r < rows; r++, from += TILE, to += N) {
+        c[to] = sums[from]
+        if (columns > 1) c[to + 1] = sums[from + 1]
+        if (columns > 2) c[to + 2] = sums[from + 2]
+        if (columns > 3) c[to + 3] = sums[from + 3]
       }
     }
   }
