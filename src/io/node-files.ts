@@ -58,13 +58,13 @@ function writeAllAtomically(files: readonly { path: string, contents: Uint8Array
  * @throws UnrolledError when a file is in the way, or nothing can be written there
  */
 export function ensureFolder(path: string): void {
+  const inTheWay = fileInTheWay(path)
+  if (inTheWay !== null) {
+    throw new UnrolledError(`${printable(path)}: cannot be a folder: ${printable(inTheWay)} is a file`)
+  }
   try {
-    fs.mkdirSync(path, { recursive: true })
+    makeFolder(path)
   } catch (error) {
-    const inTheWay = fileInTheWay(path)
-    if (inTheWay !== null) {
-      throw new UnrolledError(`${printable(path)}: cannot be a folder: ${printable(inTheWay)} is a file`)
-    }
     throw new UnrolledError(`${printable(path)}: cannot be made: ${reasonOf(error)}`)
   }
   // Asking for permission is not enough: the disk may be read-only.
@@ -74,6 +74,17 @@ export function ensureFolder(path: string): void {
     fs.rmSync(probe)
   } catch (error) {
     throw new UnrolledError(`${printable(path)}: nothing can be written there: ${reasonOf(error)}`)
+  }
+}
+
+// Node's own `recursive` never ends where a folder exists and yet nothing can be made in it (/proc).
+function makeFolder(path: string): void {
+  if (fs.existsSync(path)) return
+  if (dirname(path) !== path) makeFolder(dirname(path))
+  try {
+    fs.mkdirSync(path)
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error // somebody else was quicker
   }
 }
 
