@@ -1,91 +1,112 @@
-// What several commands share: devices by name, the texts to train and measure on, models in folders.
+// What several commands share: devices by name, models in folders, how a model's text begins, breathing.
 
-import { UnrolledError } from '../check.ts'
+import { NonFiniteError, UnrolledError } from '../check.ts'
 import { cpu } from '../cpu/device.ts'
-import { loadCorpus, loadText } from '../data/node-corpus.ts'
-import { splitText, Vocabulary } from '../data/text.ts'
+import { printable } from '../data/printable.ts'
+import { Vocabulary } from '../data/text.ts'
 import type { Device } from '../device.ts'
 import { loadModel, saveModel } from '../io/node-files.ts'
 import type { HostTensor } from '../io/safetensors.ts'
 import { loadParameters } from '../nn/linear.ts'
 import { random } from '../random.ts'
-import { CELLS, type CellName, type LanguageModel, languageModel } from '../train/language-model.ts'
+import { CELLS, type LanguageModel, languageModel, type LanguageModelForm } from '../train/language-model.ts'
 
 export const DEVICES = ['auto', 'cpu'] as const
+
+/** Seeds that the command line takes: the upper half of a key is left for streams of their own. */
+export const LARGEST_SEED = 2 ** 32 - 1
 
 /** Opens a device: auto takes the fastest there is. */
 export function openDevice(_name: (typeof DEVICES)[number]): Device {
   return cpu()
 }
 
-export interface Texts {
-  readonly name: string
-  readonly vocabulary: Vocabulary
-  readonly train: Int32Array
-  readonly valid: Int32Array
-  /** the symbol that precedes the validation text, if it does continue the training text */
-  readonly before: number | undefined
+/**
+ * Lets what waits have its turn. On the cpu nothing else ever pauses a run, so without this a reader that
+ * closed our output (| head) would be noticed at the end only.
+ */
+export function breathe(): Promise<void> {
+  return new Promise((done) => { setImmediate(done) })
 }
 
-/** The training and validation symbols: a corpus or a file that is split 90 to 5 (to 5 unused), or two files. */
-export function loadTexts(options: {
-  corpus: string | undefined, data: string | undefined, valid: string | undefined, batch: number, window: number
-}): Texts {
-  const { corpus, data, valid, batch, window } = options
-  if (valid !== undefined && data === undefined) throw new UnrolledError('train: --valid goes with --data FILE')
-  const name = data ?? corpus ?? 'moby-dick'
-  const text = data === undefined ? loadCorpus(name) : loadText(data)
-  const vocabulary = Vocabulary.of(text)
-  const ids = vocabulary.encode(text, name)
-  if (valid !== undefined) {
-    const { train } = splitText(ids, { train: 1, valid: 0, batch, window, source: name })
-    return { name, vocabulary, train, valid: vocabulary.encode(loadText(valid), valid), before: undefined }
-  }
-  const parts = splitText(ids, { batch, window, source: name })
-  return { name, vocabulary, train: parts.train, valid: parts.valid, before: parts.train.at(-1) }
+/** What a model reads before a text that nobody began: a new line, if it knows one. */
+export function opening(vocabulary: Vocabulary): Int32Array {
+  return vocabulary.encode(vocabulary.has('\n') ? '\n' : vocabulary.symbols[0])
 }
 
-/** Writes a model's weights, its form and its vocabulary to a folder. */
-export async function saveLanguageModel(dir: string, model: LanguageModel, vocabulary: Vocabulary): Promise<void> {
+/**
+ * Writes a model's weights, form and vocabulary to a folder; what was there stays until all is written.
+ * @throws NonFiniteError for weights that are NaN or infinite, UnrolledError when writing fails
+ */
+export async function saveLanguageModel(
+  dir: string, model: LanguageModel, vocabulary: Vocabulary,
+): Promise<void> {
   const tensors = new Map<string, HostTensor>()
-  for (const [name, x] of model.parameters) tensors.set(name, { shape: x.shape, data: Float32Array.from(await x.read()) })
+  for (const [name, x] of model.parameters) {
+    const data = Float32Array.from(await x.read())
+    if (!data.every(Number.isFinite)) throw new NonFiniteError(`${name} holds values that are not finite`)
+    tensors.set(name, { shape: x.shape, data })
+  }
   const { symbols: _, ...form } = model.form
-  saveModel(dir, { tensors, config: { kind: 'language model', unit: 'character', ...form, vocabulary: vocabulary.toJSON() } })
+  const config = { kind: 'language model', unit: 'character', ...form, vocabulary: vocabulary.toJSON() }
+  saveModel(dir, { tensors, config })
 }
 
 /**
  * Reads a language model from a folder.
  * @throws UnrolledError, one line, if it is missing, damaged, or not a language model
  */
-export function loadLanguageModel(dir: string, device: Device): { model: LanguageModel, vocabulary: Vocabulary } {
+export function loadLanguageModel(
+  dir: string, device: Device,
+): { model: LanguageModel, vocabulary: Vocabulary } {
   const { tensors, config, notes } = loadModel(dir)
-  for (const note of notes) process.stderr.write(`unrolled: ${note}\n`)
+  for (const note of notes) process.stderr.write(`unrolled: note: ${note}\n`)
+  const source = printable(dir)
   if (config.kind !== 'language model' || config.unit !== 'character') {
-    throw new UnrolledError(`${dir}: is not a character language model; train one with npx unrolled train --out ${dir}`)
+    throw new UnrolledError(`${source}: is not a character language model, such as train --out DIR makes`)
   }
-  const count = (name: string, least: number) => {
-    const value = config[name]
-    if (typeof value === 'number' && Number.isInteger(value) && value >= least) return value
-    throw new UnrolledError(`${dir}: its configuration says ${name} is ${String(value)}; it must be a whole number`)
+  const vocabulary = Vocabulary.fromJSON(config.vocabulary, source)
+  const form = readForm(source, config, vocabulary.size)
+  checkSize(source, form, tensors)
+  try {
+    const model = languageModel(form, { device, rng: random(0) })
+    loadParameters(model.parameters, tensors)
+    return { model, vocabulary }
+  } catch (error) {
+    if (!(error instanceof UnrolledError)) throw error
+    throw new UnrolledError(`${source}: its configuration and its weights do not belong together: ` +
+      error.message.replace(/^[\w ]+: /, ''))
   }
-  const cell = CELLS.find((known) => known === config.cell)
-  if (!cell) throw new UnrolledError(`${dir}: its configuration says cell is ${String(config.cell)}; known are ${CELLS.join(', ')}`)
-  const vocabulary = Vocabulary.fromJSON(config.vocabulary, dir)
-  const form = {
-    cell: cell satisfies CellName, symbols: vocabulary.size, embed: count('embed', 1), hidden: count('hidden', 1),
-    layers: count('layers', 1), dropout: Number(config.dropout ?? 0),
+}
+
+/** The form of a model, from a configuration that nobody has checked. */
+function readForm(
+  source: string, config: { readonly [key: string]: unknown }, symbols: number,
+): LanguageModelForm {
+  const refuse = (key: string, needed: string): never => {
+    const value = printable(JSON.stringify(config[key]) ?? 'missing')
+    throw new UnrolledError(`${source}: its configuration says ${key} is ${value}; it must be ${needed}`)
   }
-  checkSize(dir, form, tensors)
-  const model = languageModel(form, { device, rng: random(0) })
-  loadParameters(model.parameters, tensors)
-  return { model, vocabulary }
+  const count = (key: string): number => {
+    const value = config[key]
+    return typeof value === 'number' && Number.isSafeInteger(value) && value > 0
+      ? value : refuse(key, 'a whole number of 1 or more')
+  }
+  const { dropout = 0 } = config
+  return {
+    cell: CELLS.find((known) => known === config.cell) ?? refuse('cell', `one of ${CELLS.join(', ')}`),
+    symbols, embed: count('embed'), hidden: count('hidden'), layers: count('layers'),
+    dropout: typeof dropout === 'number' && dropout >= 0 && dropout < 1
+      ? dropout : refuse('dropout', 'a number from 0 to below 1'),
+  }
 }
 
 /** A damaged configuration must not make us allocate a net that the file cannot fill. */
-function checkSize(dir: string, form: { hidden: number, embed: number, layers: number }, tensors: ReadonlyMap<string, HostTensor>): void {
+function checkSize(
+  source: string, { hidden, embed, layers }: LanguageModelForm, tensors: ReadonlyMap<string, HostTensor>,
+): void {
   const saved = [...tensors.values()].reduce((total, x) => total + x.data.length, 0)
-  const least = form.layers * form.hidden * form.hidden + form.hidden * form.embed
-  if (least > saved) {
-    throw new UnrolledError(`${dir}: its configuration describes a larger net than its weights fill; the two do not belong together`)
-  }
+  if (layers * hidden * hidden + hidden * embed <= saved) return
+  throw new UnrolledError(`${source}: its configuration and its weights do not belong together: ` +
+    `${layers} x ${hidden} units are more than its ${saved} values fill`)
 }

@@ -1,32 +1,52 @@
-// npx unrolled eval: how well a trained model predicts a text, every character counted once, with the state carried over.
+// npx unrolled eval: how well a trained model predicts a text, every character counted once, with the state
+// carried over.
 
+import { UnrolledError } from '../check.ts'
 import { loadText } from '../data/node-corpus.ts'
+import { printable } from '../data/printable.ts'
 import { evaluate } from '../train/evaluate.ts'
-import { DEVICES, loadLanguageModel, openDevice } from './common.ts'
+import { breathe, DEVICES, loadLanguageModel, openDevice } from './common.ts'
 import { defineCommand, type Values } from './options.ts'
+import { progress } from './progress.ts'
 
 export const evalCommand = defineCommand({
   name: 'eval',
   summary: 'measure a trained model on a text',
+  usage: '--model DIR --data FILE [options]',
   options: {
     model: { type: 'path', value: 'DIR', required: true, help: 'the folder that train --out made' },
     data: { type: 'path', value: 'FILE', required: true, help: 'a UTF-8 text' },
-    batch: { type: 'count', max: 65536, default: 32, help: 'streams side by side; 1 reads the text as one, slowly' },
+    batch: {
+      type: 'count', max: 1024, default: 32,
+      help: 'the text is cut into N streams that are read side by side; 1 reads it as one, slowly',
+    },
     device: { type: 'choice', choices: DEVICES, default: 'auto', help: 'where to compute' },
     json: { type: 'flag', help: 'one JSON object on stdout, nothing else' },
   },
   example: 'npx unrolled eval --model runs/moby-dick --data chapter.txt',
 })
 
+const WINDOW = 64
+
 /** Prints loss, bits per character and perplexity; the exit code. */
 export async function runEval(options: Values<typeof evalCommand.options>): Promise<number> {
   const { model, vocabulary } = loadLanguageModel(options.model, openDevice(options.device))
-  const ids = vocabulary.encode(loadText(options.data), options.data)
-  const result = await evaluate(model, ids, { batch: Math.min(options.batch, Math.max(1, ids.length - 1)) })
+  const source = printable(options.data)
+  const ids = vocabulary.encode(loadText(options.data), source)
+  if (ids.length < 2) throw new UnrolledError(`${source}: has 1 character; 2 or more are needed`)
+  const batch = Math.min(options.batch, Math.ceil((ids.length - 1) / WINDOW)) // a stream fills a window
+  const bar = progress({ stream: process.stderr, isTTY: true })
+  const showing = process.stderr.isTTY === true
+  const watch = (share: number): Promise<void> => {
+    if (showing) bar.note(`reading ${source}: ${Math.floor(100 * share)} %`)
+    return breathe()
+  }
+  const result = await evaluate(model, ids, { batch, window: WINDOW, watch })
+  bar.done()
   const { loss, bitsPerChar, perplexity, tokens } = result
   process.stdout.write(options.json
     ? `${JSON.stringify({ event: 'validation', ...result })}\n`
-    : `${options.data}: ${bitsPerChar.toFixed(4)} bits per character, ${loss.toFixed(4)} nats, ` +
+    : `${source}: ${bitsPerChar.toFixed(4)} bits per character, ${loss.toFixed(4)} nats, ` +
       `perplexity ${perplexity.toFixed(3)}, over ${tokens.toLocaleString('en-US')} characters\n`)
   return 0
 }

@@ -1,17 +1,22 @@
-// The command line: npx unrolled train | sample | eval | gradcheck. Each command is a file of its own beside this one.
+// The command line: npx unrolled train | sample | eval | gradcheck. Each command is a file beside this one.
 //
-// Bad input gives one line on stderr and a non-zero exit code: 2 when the arguments do not fit, 1 for everything else. A stack
-// trace is printed only with --debug. A reader that closes the pipe early (| head) ends the command quietly.
+// Bad input gives one line on stderr and a non-zero exit code: 2 when the arguments do not fit, 1 for
+// everything else. A stack trace is printed only with --debug. A reader that closes the pipe early (| head)
+// ends the command quietly.
 
-import { UnrolledError } from '../check.ts'
 import { version } from '../../package.json'
+import { UnrolledError } from '../check.ts'
+import { printable } from '../data/printable.ts'
+import { errorCode, reasonOf } from '../io/reasons.ts'
 import { evalCommand, runEval } from './eval.ts'
 import { gradcheckCommand, runGradcheck } from './gradcheck.ts'
 import { helpText } from './help.ts'
-import { type Command, type OptionTable, parseCommand, UsageError, type Values, wantsHelp } from './options.ts'
+import { parseCommand, UsageError, wantsHelp } from './options.ts'
+import type { Command, OptionTable, Values } from './options.ts'
 import { runSample, sampleCommand } from './sample.ts'
 import { nearest } from './suggest.ts'
-import { runTrain, trainCommand } from './train.ts'
+import { trainCommand } from './train-options.ts'
+import { runTrain } from './train.ts'
 
 interface Entry {
   readonly summary: string
@@ -19,41 +24,48 @@ interface Entry {
   run(args: readonly string[]): Promise<number>
 }
 
-function entry<O extends OptionTable>(command: Command<O>, run: (values: Values<O>) => Promise<number>): Entry {
-  return { summary: command.summary, help: () => helpText(command), run: (args) => run(parseCommand(command, args)) }
+function entry<O extends OptionTable>(
+  command: Command<O>, run: (values: Values<O>) => Promise<number>,
+): Entry {
+  return {
+    summary: command.summary,
+    help: () => helpText(command),
+    run: (args) => run(parseCommand(command, args)),
+  }
 }
 
-const entries: Record<string, Entry> = {
-  train: entry(trainCommand, runTrain),
-  sample: entry(sampleCommand, runSample),
-  eval: entry(evalCommand, runEval),
-  gradcheck: entry(gradcheckCommand, runGradcheck),
-}
+const entries: ReadonlyMap<string, Entry> = new Map([
+  ['train', entry(trainCommand, runTrain)],
+  ['sample', entry(sampleCommand, runSample)],
+  ['eval', entry(evalCommand, runEval)],
+  ['gradcheck', entry(gradcheckCommand, runGradcheck)],
+])
 
 function overview(): string {
-  const lines = Object.entries(entries).map(([name, { summary }]) => `  ${name.padEnd(11)}${summary}`)
+  const lines = [...entries].map(([name, { summary }]) => `  ${name.padEnd(11)}${summary}`)
   return [
     `unrolled ${version}: recurrent neural networks written out in the open`, '',
     'Usage: npx unrolled COMMAND [options]', '',
     'Commands:', ...lines, '',
-    'npx unrolled COMMAND --help explains its options; --version prints the version.', '',
+    'npx unrolled COMMAND --help explains its options.',
+    '--version prints the version; --debug shows where an error came from.', '',
     'Example:', '  npx unrolled train --cell gru --minutes 2 --out runs/first', '',
   ].join('\n')
 }
 
 /** Runs the command and gives its exit code. */
-async function main(args: readonly string[]): Promise<number> {
-  const [name, ...rest] = args
-  if (name === undefined) throw new UsageError(`name a command: ${Object.keys(entries).join(', ')}; --help explains them`)
+async function main([name, ...rest]: readonly string[]): Promise<number> {
+  const names = [...entries.keys()]
+  if (name === undefined) throw new UsageError(`name a command: ${names.join(', ')}; --help explains them`)
   if (name === '--version') return print(`${version}\n`)
   if (name === '--help' || name === '-h' || name === 'help') return print(overview())
-  const chosen = Object.hasOwn(entries, name) ? entries[name] : undefined
+  const chosen = entries.get(name)
   if (!chosen) {
-    const close = nearest(name, Object.keys(entries))
-    throw new UsageError(`there is no command ${name}; ${close ? `did you mean ${close}?` : 'npx unrolled --help lists them'}`)
+    const close = nearest(name, names)
+    const hint = close === undefined ? 'npx unrolled --help lists them' : `did you mean ${close}?`
+    throw new UsageError(`there is no command ${printable(name)}; ${hint}`)
   }
-  if (wantsHelp(rest)) return print(chosen.help())
-  return chosen.run(rest)
+  return wantsHelp(rest) ? print(chosen.help()) : chosen.run(rest)
 }
 
 function print(text: string): number {
@@ -61,17 +73,29 @@ function print(text: string): number {
   return 0
 }
 
+/** One line on stderr, or with --debug where it came from; the exit code. */
 function report(error: unknown, debug: boolean): number {
-  if (debug && error instanceof Error) process.stderr.write(`${error.stack}\n`)
-  else if (error instanceof UnrolledError) process.stderr.write(`unrolled: ${error.message}\n`)
-  else process.stderr.write(`unrolled: a fault of ours: ${String(error)}; --debug shows where\n`)
+  process.stderr.write(debug && error instanceof Error ? `${error.stack}\n` : `unrolled: ${lineOf(error)}\n`)
   return error instanceof UsageError ? 2 : 1
 }
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
-})
+function lineOf(error: unknown): string {
+  if (error instanceof UnrolledError) return error.message
+  if (error instanceof RangeError && /array (buffer )?(allocation|length)/i.test(error.message)) {
+    return 'there is not enough memory for this; take a smaller net, batch or window'
+  }
+  return `a fault of ours: ${reasonOf(error)}; --debug shows where`
+}
+
+/** What we print cannot be printed: nobody reads on, which is no error, or the disk is full. */
+function endOfOutput(error: Error): void {
+  if (errorCode(error) === 'EPIPE') process.exit(0)
+  process.stderr.write(`unrolled: the output cannot be written: ${reasonOf(error)}\n`)
+  process.exit(1)
+}
+
+process.stdout.on('error', endOfOutput)
+process.stderr.on('error', () => process.exit(1))
 
 const given = process.argv.slice(2)
 const debug = given.includes('--debug')

@@ -16,6 +16,8 @@ export interface ProgressStream {
 export interface ProgressFields {
   /** share of the run that is done, 0 to 1 */
   fraction: number
+  /** number of the step, from 1 */
+  step?: number
   /** nats per token */
   loss?: number
   bitsPerChar?: number
@@ -31,6 +33,8 @@ export interface Progress {
   update(fields: ProgressFields): void
   /** Prints text above the bar; it may have several lines. */
   line(text: string): void
+  /** Shows a passing remark in the bar's place, if it is time to: what is done while no step is. */
+  note(text: string): void
   /** Shows the last update and leaves it standing; more calls do nothing. */
   done(): void
 }
@@ -52,15 +56,19 @@ export function progress({ stream, isTTY, now = () => performance.now() / 1000 }
   let latest: ProgressFields | null = null
   let shown = false // whether the latest is
   let shownAt = -Infinity
+  let drawn = false // whether the cursor's line holds a bar or a note
   let ended = false
 
+  const write = (text: string): void => {
+    stream.write(isTTY ? `\r${text}${CLEAR_TO_END}` : `${text}\n`)
+    drawn = isTTY
+    shownAt = now()
+  }
   const show = (): void => {
     if (latest === null) return
     const elapsed = now() - started
-    if (isTTY) stream.write(`\r${draw(latest, elapsed, stream.columns)}${CLEAR_TO_END}`)
-    else stream.write(`${[...describe(latest, elapsed).values()].join('  ')}\n`)
+    write(isTTY ? draw(latest, elapsed, stream.columns) : [...describe(latest, elapsed).values()].join('  '))
     shown = true
-    shownAt = now()
   }
   return {
     update(fields) {
@@ -70,14 +78,20 @@ export function progress({ stream, isTTY, now = () => performance.now() / 1000 }
       if (now() - shownAt >= pause) show()
     },
     line(text) {
-      const onBar = isTTY && shownAt > -Infinity && !ended
-      stream.write(onBar ? `\r${CLEAR_TO_END}${text}\n` : `${text}\n`)
-      if (onBar) show()
+      stream.write(drawn ? `\r${CLEAR_TO_END}${text}\n` : `${text}\n`)
+      if (drawn && !ended) show()
+      else drawn = false
+    },
+    note(text) {
+      if (now() - shownAt < pause) return
+      write(isTTY ? text.slice(0, room(stream.columns)) : text)
+      shown = false
     },
     done() {
       if (ended) return
       if (!shown) show()
-      if (isTTY && latest !== null) stream.write('\n')
+      if (drawn) stream.write(latest === null ? `\r${CLEAR_TO_END}` : '\n') // a note does not stay
+      drawn = false
       ended = true
     },
   }
@@ -95,9 +109,10 @@ export function formatTime(seconds: number): string {
 
 // Name of each field and its text, in the order shown. The short form fits 80 columns together with a bar.
 function describe(fields: ProgressFields, elapsed: number, short = false): Map<string, string> {
-  const { loss, bitsPerChar, gradNorm, clipped, tokensPerSecond } = fields
+  const { step, loss, bitsPerChar, gradNorm, clipped, tokensPerSecond } = fields
   const done = doneShare(fields)
   const parts = new Map([['done', `${Math.floor(100 * done)} %`]]) // 100 % means that it is over
+  if (step !== undefined && !short) parts.set('step', `step ${step}`)
   if (loss !== undefined) parts.set('loss', `loss ${loss.toFixed(3)}`)
   if (bitsPerChar !== undefined) parts.set('bits', `${bitsPerChar.toFixed(3)} ${short ? 'b/c' : 'bits/char'}`)
   if (gradNorm !== undefined) parts.set('norm', `norm ${gradNorm.toPrecision(3)}`)
@@ -117,10 +132,15 @@ function doneShare({ fraction }: ProgressFields): number {
   return fraction > 0 ? Math.min(1, fraction) : 0
 }
 
-// One line that fits; the last column stays free, because many terminals wrap as soon as it is filled.
+// Characters that fit; the last column stays free, because many terminals wrap as soon as it is filled.
+function room(columns: number | undefined): number {
+  return Math.max(1, (columns || 80) - 1)
+}
+
+// One line that fits.
 function draw(fields: ProgressFields, elapsed: number, columns: number | undefined): string {
-  const room = Math.max(1, (columns || 80) - 1)
-  const withBar = room - NARROWEST_BAR - '[]  '.length
+  const whole = room(columns)
+  const withBar = whole - NARROWEST_BAR - '[]  '.length
   let parts = describe(fields, elapsed)
   const text = (): string => [...parts.values()].join('  ')
   if (text().length > withBar) parts = describe(fields, elapsed, true)
@@ -128,10 +148,10 @@ function draw(fields: ProgressFields, elapsed: number, columns: number | undefin
     if (text().length > withBar) parts.delete(name)
   }
   for (const name of ['loss', 'bits']) { // more missed than the bar
-    if (text().length > room) parts.delete(name)
+    if (text().length > whole) parts.delete(name)
   }
-  const width = Math.min(WIDEST_BAR, room - text().length - '[]  '.length)
-  return width < NARROWEST_BAR ? text().slice(0, room) : `${bar(doneShare(fields), width)}  ${text()}`
+  const width = Math.min(WIDEST_BAR, whole - text().length - '[]  '.length)
+  return width < NARROWEST_BAR ? text().slice(0, whole) : `${bar(doneShare(fields), width)}  ${text()}`
 }
 
 function bar(done: number, width: number): string {

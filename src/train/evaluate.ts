@@ -1,10 +1,11 @@
-// Evaluation: the loss on text that the model has not been trained on, every token counted exactly once, with the state
-// carried from window to window; no tape, no dropout. Then sampling: one symbol at a time, each drawn from the model's
-// distribution and fed back as the next input.
+// Evaluation: the loss on text that the model has not been trained on, every token counted exactly once, with
+// the state carried from window to window; no tape, no dropout. Then sampling: one symbol at a time, each
+// drawn from the model's distribution and fed back as the next input.
 //
-//   p_v = softmax(logits / temperature)_v     top-k: only the k likeliest; top-p: the fewest whose sum reaches p
+//   p_v = softmax(logits / temperature)_v
+//   top-k: only the k likeliest; top-p: the fewest likeliest whose sum reaches p (Holtzman et al. 2020)
 
-import { UnrolledError } from '../check.ts'
+import { checkCount, NonFiniteError, UnrolledError } from '../check.ts'
 import { heldOut } from '../data/streams.ts'
 import { slice } from '../ops/move.ts'
 import type { Random } from '../random.ts'
@@ -26,32 +27,62 @@ export function inUnits(loss: number): { loss: number, bitsPerChar: number, perp
   return { loss, bitsPerChar: loss / Math.LN2, perplexity: Math.exp(loss) }
 }
 
+export interface EvaluateOptions {
+  /** the token that precedes the text; without one the first token is not predicted */
+  before?: number
+  /** B, streams side by side, each from the zero state; 32 unless told, 1 reads the text as one */
+  batch?: number
+  /** T, steps at a time: a matter of speed and memory, not of the result; 64 unless told */
+  window?: number
+  /** told, and awaited, after each window: the share of the tokens that is done */
+  watch?: (share: number) => unknown
+}
+
 /**
- * The mean loss over all tokens of `ids`, in B contiguous streams that each start from the zero state.
- * @param options.before the token that precedes `ids` in the text; without one the first token is not predicted
+ * The mean loss over all tokens of `ids`, in B contiguous streams.
+ * @throws UnrolledError if there is nothing to predict, NonFiniteError if the loss is NaN or infinite
  */
 export async function evaluate(
-  model: LanguageModel, ids: Int32Array, options: { before?: number, batch?: number, window?: number } = {},
+  model: LanguageModel, ids: Int32Array, options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { before, batch = 32, window = 64 } = options
-  const { device } = model
+  const { before, batch = 32, window = 64, watch } = options
+  const windows = heldOut(ids, { before, batch, window })
+  const expected = before === undefined ? ids.length - 1 : ids.length
   let state = unowned(() => model.initial(batch))
   let total = 0
   let tokens = 0
-  for (const { inputs, targets, count } of heldOut(ids, { before, batch, window })) {
-    const scope = new Scope()
-    const shape = [window, batch]
-    const result = model.run(tensor(inputs, { shape, device, dtype: 'int32' }), state)
-    const loss = model.loss(result.outputs, tensor(targets, { shape, device, dtype: 'int32' }))
-    state = scope.keep(result.state, state)
-    const mean = scope.keep(loss)
-    scope.close()
-    total += await mean.item() * count
-    tokens += count
-    mean.dispose()
+  try {
+    for (const piece of windows) {
+      const [mean, after] = measure(model, piece, [window, batch], state)
+      dispose(state)
+      state = after
+      total += await mean.item() * piece.count
+      tokens += piece.count
+      mean.dispose()
+      await watch?.(tokens / expected)
+    }
+  } finally {
+    dispose(state)
   }
-  dispose(state)
+  if (!Number.isFinite(total)) {
+    throw new NonFiniteError(`evaluate: the loss is ${total}; the model's weights or outputs are not finite`)
+  }
   return { ...inUnits(total / tokens), tokens }
+}
+
+/** The mean loss of one window [T, B], and the state after it; both are the caller's. */
+function measure(
+  model: LanguageModel, { inputs, targets }: { inputs: Int32Array, targets: Int32Array },
+  shape: [number, number], state: Tree,
+): [Tensor, Tree] {
+  const symbols = (values: Int32Array) => tensor(values, { shape, device: model.device, dtype: 'int32' })
+  const scope = new Scope()
+  try {
+    const result = model.run(symbols(inputs), state)
+    return [scope.keep(model.loss(result.outputs, symbols(targets))), scope.keep(result.state)]
+  } finally {
+    scope.close()
+  }
 }
 
 export interface SampleOptions {
@@ -68,10 +99,14 @@ export interface SampleOptions {
   topP?: number
 }
 
-/** Symbols, one by one, as the model continues the prompt. */
+/**
+ * Symbols, one by one, as the model continues the prompt.
+ * @throws UnrolledError for an empty prompt or an option out of its range, NonFiniteError for broken weights
+ */
 export async function* sample(model: LanguageModel, options: SampleOptions): AsyncGenerator<number> {
   const { prompt, length, rng } = options
   if (prompt.length === 0) throw new UnrolledError('sample: the prompt is empty; it needs one symbol or more')
+  checkCount('sample: length', length, 0)
   let state = unowned(() => model.initial(1))
   let next = prompt
   try {
@@ -90,32 +125,38 @@ export async function* sample(model: LanguageModel, options: SampleOptions): Asy
   }
 }
 
-/** Feeds symbols [T] and returns the logits [V] after the last one, and the new state; both are the caller's. */
+/** Feeds symbols [T]: the logits [V] after the last one, and the new state; both are the caller's. */
 function step(model: LanguageModel, symbols: Int32Array, state: Tree): [Tensor, Tree] {
   const scope = new Scope()
-  const ids = tensor(symbols, { shape: [symbols.length, 1], device: model.device, dtype: 'int32' })
-  const result = untracked(() => model.run(ids, state))
-  const kept: [Tensor, Tree] = [scope.keep(slice(result.outputs, 0, -1)), scope.keep(result.state)]
-  scope.close()
-  return kept
+  try {
+    const ids = tensor(symbols, { shape: [symbols.length, 1], device: model.device, dtype: 'int32' })
+    const result = untracked(() => model.run(ids, state))
+    return [scope.keep(slice(result.outputs, 0, -1)), scope.keep(result.state)]
+  } finally {
+    scope.close()
+  }
 }
 
 /**
  * Draws a symbol from logits.
- * @throws UnrolledError if a logit is not finite, or an option is out of its range
+ * @throws NonFiniteError if a logit is NaN or infinite, UnrolledError if an option is out of its range
  */
 export function choose(
   logits: ArrayLike<number>, options: { temperature?: number, topK?: number, topP?: number }, rng: Random,
 ): number {
   const { temperature = 1, topK = logits.length, topP = 1 } = options
-  if (!(temperature > 0)) throw new UnrolledError(`sample: temperature is ${temperature}; it must be above 0`)
+  if (!(temperature > 0)) {
+    throw new UnrolledError(`sample: temperature is ${temperature}; it must be a number above 0`)
+  }
+  checkCount('sample: top-k', topK)
   if (!(topP > 0 && topP <= 1)) throw new UnrolledError(`sample: top-p is ${topP}; it must lie in (0, 1]`)
+  if (!Array.from(logits).every(Number.isFinite)) {
+    throw new NonFiniteError('sample: the model gives values that are not finite; its training went wrong')
+  }
+  // Likeliest first; of two that are equal, the one with the smaller index (the sort is stable).
   const order = Array.from({ length: logits.length }, (_, v) => v).sort((a, b) => logits[b] - logits[a])
   const largest = logits[order[0]]
-  if (!Array.from(logits).every(Number.isFinite)) {
-    throw new UnrolledError('sample: the model gives values that are not finite; its training went wrong')
-  }
-  const weights = order.map((v) => Math.exp((logits[v] - largest) / temperature)).slice(0, topK)
+  const weights = order.slice(0, topK).map((v) => Math.exp((logits[v] - largest) / temperature))
   const total = weights.reduce((sum, w) => sum + w, 0)
   let count = 0
   for (let reached = 0; count < weights.length && reached < topP * total; count++) reached += weights[count]

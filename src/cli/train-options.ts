@@ -1,0 +1,77 @@
+// The options of npx unrolled train, and what holds between them. Read next: train.ts.
+
+import { CELLS } from '../train/language-model.ts'
+import { DEVICES, LARGEST_SEED } from './common.ts'
+import { defineCommand, UsageError, type Values } from './options.ts'
+
+export const trainCommand = defineCommand({
+  name: 'train',
+  summary: 'train a character model, through time, on a book or on a text of yours',
+  options: {
+    corpus: { type: 'choice', choices: ['moby-dick'], help: 'a book from npm, moby-dick unless told' },
+    data: { type: 'path', value: 'FILE', help: 'a UTF-8 text of yours instead' },
+    valid: {
+      type: 'path', value: 'FILE',
+      help: 'a text to validate on; without it training reads the first 90 % and validation the next 5 %',
+    },
+    cell: { type: 'choice', choices: CELLS, default: 'lstm', help: 'the recurrent cell' },
+    hidden: { type: 'count', max: 65536, default: 128, help: 'H, units per layer' },
+    layers: { type: 'count', max: 64, default: 1, help: 'L, recurrent layers' },
+    embed: { type: 'count', max: 65536, default: 64, help: "size of a character's vector" },
+    dropout: { type: 'range', from: 0, below: 1, default: 0, help: 'share of values dropped between layers' },
+    batch: { type: 'count', max: 65536, default: 32, help: 'B, streams of text read side by side' },
+    window: { type: 'count', max: 65536, default: 64, help: 'steps between two updates, k1' },
+    horizon: {
+      type: 'count', max: 1048576, help: 'steps that gradients reach back, k2 >= k1; the window unless told',
+    },
+    clip: { type: 'positive', default: 5, help: 'bound on the global norm of the gradient' },
+    optimizer: {
+      type: 'choice', choices: ['adam', 'adamw', 'sgd', 'rmsprop', 'adagrad'], default: 'adam',
+      help: 'the rule of the update',
+    },
+    lr: {
+      type: 'positive', help: 'learning rate; 0.004 unless told, 0.002 for elman and jordan, 0.5 for sgd',
+    },
+    schedule: {
+      type: 'choice', choices: ['constant', 'step', 'cosine', 'warmup'], default: 'constant',
+      help: 'of the learning rate; step halves it after each quarter of the run, cosine ends at 0, warmup ' +
+        'rises over the first twentieth',
+    },
+    steps: { type: 'count', help: 'stop after N updates' },
+    epochs: { type: 'count', help: 'stop after N passes through the text' },
+    minutes: { type: 'positive', help: 'stop after X minutes, 2 unless told; the last validation is extra' },
+    seed: { type: 'countOrZero', max: LARGEST_SEED, default: 1, help: 'of everything random' },
+    device: { type: 'choice', choices: DEVICES, default: 'auto', help: 'where to compute' },
+    sampleEvery: {
+      type: 'countOrZero', default: 100,
+      help: 'steps between two samples, with one more at the end; 0 for none',
+    },
+    validateEvery: {
+      type: 'countOrZero', default: 0, help: 'steps between two validations; 0 for one at the end only',
+    },
+    out: { type: 'path', value: 'DIR', help: 'save the model here, at the end' },
+    json: { type: 'flag', help: 'one JSON object a line on stdout, nothing else' },
+  },
+  excludes: [['steps', 'epochs', 'minutes'], ['corpus', 'data'], ['corpus', 'valid']],
+  example: 'npx unrolled train --cell gru --hidden 256 --minutes 10 --out runs/gru',
+})
+
+export type TrainValues = Values<typeof trainCommand.options>
+
+/**
+ * Options that are right one by one, but not together.
+ * @throws UsageError, one line, for the first that does not fit
+ */
+export function checkTogether(options: TrainValues): void {
+  const { valid, data, window, horizon, schedule, steps, epochs, cell, layers, dropout } = options
+  const refuse = (text: string): never => { throw new UsageError(`train: ${text}`) }
+  if (valid !== undefined && data === undefined) refuse('--valid FILE goes with --data FILE')
+  if (horizon !== undefined && horizon < window) {
+    refuse(`--horizon ${horizon} is shorter than --window ${window}; it must not be`)
+  }
+  if (schedule !== 'constant' && steps === undefined && epochs === undefined) {
+    refuse(`--schedule ${schedule} has to know how long the run is; give --steps or --epochs`)
+  }
+  if (dropout > 0 && cell === 'jordan') refuse('--dropout is not for the jordan cell')
+  if (dropout > 0 && layers === 1) refuse('--dropout falls between layers; give --layers 2 or more')
+}
