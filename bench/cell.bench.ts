@@ -1,7 +1,7 @@
 // One step of each cell, x [B, D] and a state -> output and state: forward alone, and with all gradients.
 //
 // Nothing is shared over time here, so this is the price of a step when inputs come one by one;
-// train.bench.ts has whole sequences. Checked: float32 equals float64, values and gradients, from the same seed.
+// train.bench.ts has whole sequences. Checked: float32 equals float64, values and gradients, with one seed.
 
 import { cpu } from '../src/cpu/device.ts'
 import type { Device } from '../src/device.ts'
