@@ -173,4 +173,42 @@ test('times', () => {
   }
 })
 
+test('a note stands in the bar\'s place and goes when something else comes', () => {
+  const { clock, stream, bar } = start(true, 30)
+  bar.note('reading a file whose name is long: 10 %')
+  assert.equal(screen(stream.text, 30), ['reading a file whose name is l'.slice(0, 29)])
+  bar.line('read')
+  assert.equal(screen(stream.text, 30), ['read', ''])
+  clock.seconds += 1
+  bar.note('again')
+  bar.done()
+  assert.equal(screen(stream.text, 30), ['read', ''])
+})
+
+test('a note gives way to the bar, and is a line every 5 seconds elsewhere', () => {
+  const { clock, stream, bar } = start(true, 80)
+  bar.update({ fraction: 0.5 })
+  bar.note('too soon after the bar')
+  clock.seconds += 1
+  bar.note('validation')
+  assert.equal(screen(stream.text, 80), ['validation'])
+  bar.line('measured')
+  const [line, last] = screen(stream.text, 80)
+  assert.is(line, 'measured')
+  assert.match(last, /\] {2}50 % {2}1s left$/)
+  const plain = start(false)
+  for (let second = 0; second < 12; second++) {
+    plain.bar.note(`${second}`)
+    plain.clock.seconds++
+  }
+  assert.is(plain.stream.text, '0\n5\n10\n')
+})
+
+test('plain lines begin with the step', () => {
+  const { clock, stream, bar } = start(false)
+  clock.seconds += 1
+  bar.update({ fraction: 0.5, step: 12, loss: 2 })
+  assert.is(stream.text, 'step 12  50 %  loss 2.000  1s left\n')
+})
+
 test.run()

@@ -16,7 +16,7 @@ export interface ProgressStream {
 export interface ProgressFields {
   /** share of the run that is done, 0 to 1 */
   fraction: number
-  /** number of the step, from 1 */
+  /** number of the step, from 1: in plain lines only, a bar has no room for it */
   step?: number
   /** nats per token */
   loss?: number
@@ -67,7 +67,7 @@ export function progress({ stream, isTTY, now = () => performance.now() / 1000 }
   const show = (): void => {
     if (latest === null) return
     const elapsed = now() - started
-    write(isTTY ? draw(latest, elapsed, stream.columns) : [...describe(latest, elapsed).values()].join('  '))
+    write(isTTY ? draw(latest, elapsed, stream.columns) : plainLine(latest, elapsed))
     shown = true
   }
   return {
@@ -107,12 +107,16 @@ export function formatTime(seconds: number): string {
   return `${Math.floor(whole / 3600)}h ${two(Math.floor((whole % 3600) / 60))}m`
 }
 
+function plainLine(fields: ProgressFields, elapsed: number): string {
+  const step = fields.step === undefined ? [] : [`step ${fields.step}`]
+  return [...step, ...describe(fields, elapsed).values()].join('  ')
+}
+
 // Name of each field and its text, in the order shown. The short form fits 80 columns together with a bar.
 function describe(fields: ProgressFields, elapsed: number, short = false): Map<string, string> {
-  const { step, loss, bitsPerChar, gradNorm, clipped, tokensPerSecond } = fields
+  const { loss, bitsPerChar, gradNorm, clipped, tokensPerSecond } = fields
   const done = doneShare(fields)
   const parts = new Map([['done', `${Math.floor(100 * done)} %`]]) // 100 % means that it is over
-  if (step !== undefined && !short) parts.set('step', `step ${step}`)
   if (loss !== undefined) parts.set('loss', `loss ${loss.toFixed(3)}`)
   if (bitsPerChar !== undefined) parts.set('bits', `${bitsPerChar.toFixed(3)} ${short ? 'b/c' : 'bits/char'}`)
   if (gradNorm !== undefined) parts.set('norm', `norm ${gradNorm.toPrecision(3)}`)
@@ -121,7 +125,9 @@ function describe(fields: ProgressFields, elapsed: number, short = false): Map<s
   }
   if (tokensPerSecond !== undefined) {
     const long = `${Math.round(tokensPerSecond).toLocaleString('en-US')} tok/s`
-    parts.set('speed', short ? `${(tokensPerSecond / 1000).toFixed(1)}k/s` : long)
+    const few = tokensPerSecond < 1000
+    const brief = few ? `${Math.round(tokensPerSecond)}/s` : `${(tokensPerSecond / 1000).toFixed(1)}k/s`
+    parts.set('speed', short ? brief : long)
   }
   const left = formatTime(elapsed * (1 - done) / done) + (short ? '' : ' left')
   parts.set('time', done === 1 ? formatTime(elapsed) + (short ? '' : ' in all') : left)

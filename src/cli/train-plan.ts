@@ -72,8 +72,8 @@ export function checkMemory(options: TrainValues, { symbols: V }: LanguageModelF
   const gigabytes = (n: number) => `${Math.ceil(n / 1e9).toLocaleString('en-US')} GB`
   throw new UnrolledError(
     `train: --hidden ${H} --layers ${L} --embed ${E} --batch ${B} --window ${window} need at least ` +
-    `${gigabytes(bytes)} of memory (${parameters.toLocaleString('en-US')} parameters and what their training ` +
-    `keeps); this machine has ${gigabytes(available)}; lower them`)
+    `${gigabytes(bytes)} of memory (${parameters.toLocaleString('en-US')} parameters and what ` +
+    `their training keeps); this machine has ${gigabytes(available)}; lower them`)
 }
 
 /** The loop's options. */
