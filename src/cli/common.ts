@@ -1,4 +1,4 @@
-// What several commands share: devices by name, models in folders, how a model's text begins, breathing.
+// What several commands share: devices by name, models in folders, measuring, how a text begins, breathing.
 
 import { NonFiniteError, UnrolledError } from '../check.ts'
 import { cpu } from '../cpu/device.ts'
@@ -9,6 +9,7 @@ import { loadModel, saveModel } from '../io/node-files.ts'
 import type { HostTensor } from '../io/safetensors.ts'
 import { loadParameters } from '../nn/linear.ts'
 import { random } from '../random.ts'
+import { evaluate, type Evaluation } from '../train/evaluate.ts'
 import { CELLS, type LanguageModel, languageModel, type LanguageModelForm } from '../train/language-model.ts'
 
 export const DEVICES = ['auto', 'cpu'] as const
@@ -27,6 +28,25 @@ export function openDevice(_name: (typeof DEVICES)[number]): Device {
  */
 export function breathe(): Promise<void> {
   return new Promise((done) => { setImmediate(done) })
+}
+
+const WINDOW = 64
+
+/**
+ * The loss on a text, in at most `streams` streams. Each begins without context, which costs a little: a
+ * short text is read in fewer, so that each fills a window.
+ * @param before the symbol that precedes the text, if there is one
+ * @param tell is told the share that is done, now and then
+ */
+export function measure(model: LanguageModel, ids: Int32Array, { before, streams = 32, tell }: {
+  before?: number | undefined, streams?: number, tell: (share: number) => void,
+}): Promise<Evaluation> {
+  const batch = Math.max(1, Math.min(streams, Math.floor(ids.length / WINDOW)))
+  const watch = (share: number): Promise<void> => {
+    tell(share)
+    return breathe()
+  }
+  return evaluate(model, ids, { before, batch, window: WINDOW, watch })
 }
 
 /** What a model reads before a text that nobody began: a new line, if it knows one. */

@@ -4,8 +4,7 @@
 import { UnrolledError } from '../check.ts'
 import { loadText } from '../data/node-corpus.ts'
 import { printable } from '../data/printable.ts'
-import { evaluate } from '../train/evaluate.ts'
-import { breathe, DEVICES, loadLanguageModel, openDevice } from './common.ts'
+import { DEVICES, loadLanguageModel, measure, openDevice } from './common.ts'
 import { defineCommand, type Values } from './options.ts'
 import { progress } from './progress.ts'
 
@@ -18,7 +17,7 @@ export const evalCommand = defineCommand({
     data: { type: 'path', value: 'FILE', required: true, help: 'a UTF-8 text' },
     batch: {
       type: 'count', max: 1024, default: 32,
-      help: 'the text is cut into N streams that are read side by side; 1 reads it as one, slowly',
+      help: 'the text is cut into up to N streams, read side by side; 1 reads it as one, slowly',
     },
     device: { type: 'choice', choices: DEVICES, default: 'auto', help: 'where to compute' },
     json: { type: 'flag', help: 'one JSON object on stdout, nothing else' },
@@ -26,23 +25,17 @@ export const evalCommand = defineCommand({
   example: 'npx unrolled eval --model runs/moby-dick --data chapter.txt',
 })
 
-const WINDOW = 64
-
 /** Prints loss, bits per character and perplexity; the exit code. */
 export async function runEval(options: Values<typeof evalCommand.options>): Promise<number> {
   const { model, vocabulary } = loadLanguageModel(options.model, openDevice(options.device))
   const source = printable(options.data)
   const ids = vocabulary.encode(loadText(options.data), source)
   if (ids.length < 2) throw new UnrolledError(`${source}: has 1 character; 2 or more are needed`)
-  const batch = Math.min(options.batch, Math.ceil((ids.length - 1) / WINDOW)) // a stream fills a window
   const bar = progress({ stream: process.stderr, isTTY: true })
-  const showing = process.stderr.isTTY === true
-  const watch = (share: number): Promise<void> => {
-    if (showing) bar.note(`reading ${source}: ${Math.floor(100 * share)} %`)
-    return breathe()
+  const tell = (share: number): void => {
+    if (process.stderr.isTTY) bar.note(`reading ${source}: ${Math.floor(100 * share)} %`)
   }
-  const result = await evaluate(model, ids, { batch, window: WINDOW, watch })
-  bar.done()
+  const result = await measure(model, ids, { streams: options.batch, tell }).finally(bar.done)
   const { loss, bitsPerChar, perplexity, tokens } = result
   process.stdout.write(options.json
     ? `${JSON.stringify({ event: 'validation', ...result })}\n`

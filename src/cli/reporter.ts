@@ -15,6 +15,8 @@ export interface Reporter {
   measuring(step: number, share: number): void
   validation(step: number, result: Evaluation): void
   saved(dir: string): void
+  /** the run ends before its end, and an error follows */
+  failed(): void
   /** @param next commands to try next */
   done(step: number, next: readonly string[]): void
 }
@@ -30,6 +32,7 @@ export function jsonReporter(): Reporter {
     validation: (step, { loss, bitsPerChar, perplexity }) =>
       print({ event: 'validation', step, loss, bitsPerChar, perplexity }),
     saved: (dir) => print({ event: 'saved', dir }),
+    failed: () => {},
     done: (step) => print({ event: 'done', step }),
   }
 }
@@ -62,6 +65,7 @@ export function textReporter(): Reporter {
       `step ${step}: validation ${bitsPerChar.toFixed(3)} bits per character ` +
       `(perplexity ${perplexity.toFixed(2)} over ${tokens.toLocaleString('en-US')} characters)`),
     saved: (dir) => shown.line(`saved ${dir}/model.safetensors and ${dir}/config.json`),
+    failed: () => shown.done(),
     done: (step, next) => shown.line(
       [`trained ${step} step${step === 1 ? '' : 's'}. What to try next:`, ...next].join('\n  ')),
   }

@@ -8,10 +8,10 @@
 import { NonFiniteError } from '../check.ts'
 import { ensureFolder } from '../io/node-files.ts'
 import { random } from '../random.ts'
-import { evaluate, sample } from '../train/evaluate.ts'
+import { sample } from '../train/evaluate.ts'
 import { type LanguageModel, languageModel } from '../train/language-model.ts'
 import { train } from '../train/loop.ts'
-import { breathe, opening, openDevice, saveLanguageModel } from './common.ts'
+import { breathe, measure, opening, openDevice, saveLanguageModel } from './common.ts'
 import { jsonReporter, type Reporter, textReporter } from './reporter.ts'
 import { checkTogether, type TrainValues } from './train-options.ts'
 import {
@@ -38,6 +38,7 @@ export async function runTrain(options: TrainValues): Promise<number> {
     reporter.done(step, whatNext(options, texts))
     return 0
   } catch (error) {
+    reporter.failed()
     throw error instanceof NonFiniteError ? diverged(error, options) : error
   }
 }
@@ -64,11 +65,8 @@ async function follow(
 }
 
 async function validate(texts: Texts, model: LanguageModel, step: number, reporter: Reporter): Promise<void> {
-  const watch = (share: number): Promise<void> => {
-    reporter.measuring(step, share)
-    return breathe()
-  }
-  reporter.validation(step, await evaluate(model, texts.valid, { before: texts.before, watch }))
+  const tell = (share: number) => reporter.measuring(step, share)
+  reporter.validation(step, await measure(model, texts.valid, { before: texts.before, tell }))
 }
 
 /** A few lines of the model's own, with the same random numbers each time: samples can be compared. */

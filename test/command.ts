@@ -1,0 +1,60 @@
+// Runs the command line in child processes, from a bundle of its own that no other build pulls away.
+
+import * as assert from 'uvu/assert'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { random } from '../src/random.ts'
+
+export const root = process.cwd()
+
+export interface Ran {
+  stdout: string
+  stderr: string
+  /** the exit code; null when a signal ended it */
+  status: number | null
+  milliseconds: number
+}
+
+/** Builds the command; gives its path and a folder to work in, which `remove` deletes with it. */
+export function buildCommand() {
+  const folder = mkdtempSync(join(tmpdir(), 'unrolled-cli-'))
+  const code = `
+    import { bundle } from './src/build.mjs'
+    const entries = [{ in: 'src/cli/main.ts', out: 'cli' }]
+    await bundle({ entries, outdir: ${JSON.stringify(folder)}, outExtension: { '.js': '.mjs' } })`
+  const args = ['--input-type=module', '--eval', code]
+  const built = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' })
+  assert.is(built.status, 0, built.stderr)
+  const path = join(folder, 'cli.mjs')
+
+  /** Runs it in the folder, with nothing on stdin. */
+  function run(args: readonly string[], cwd = folder): Ran {
+    const started = performance.now()
+    const { stdout, stderr, status, error } = spawnSync(process.execPath, [path, ...args], {
+      cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 120_000,
+    })
+    if (error) throw error
+    return { stdout, stderr, status, milliseconds: performance.now() - started }
+  }
+
+  return { path, folder, run, remove: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+/** Words in lines: a text on which a tiny net's loss soon falls. */
+export function words(lines: number, seed = 1): string {
+  const draw = random(seed)
+  const known = ['the', 'whale', 'sea', 'ship', 'old', 'white', 'and', 'water']
+  const line = () => Array.from({ length: 6 }, () => known[draw.integer(known.length)]).join(' ')
+  return Array.from({ length: lines }, line).join('\n') + '\n'
+}
+
+/** The options of the smallest nets that train on `words`. */
+export const tiny = ['--hidden', '8', '--embed', '4', '--batch', '4', '--window', '8']
+
+/** The bytes of a saved model, as text, to see whether it was touched. */
+export function bytesOf(dir: string): string {
+  return readFileSync(join(dir, 'model.safetensors'), 'hex') + readFileSync(join(dir, 'config.json'), 'utf8')
+}
