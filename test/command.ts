@@ -2,6 +2,7 @@
 
 import * as assert from 'uvu/assert'
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -54,7 +55,9 @@ export function words(lines: number, seed = 1): string {
 /** The options of the smallest nets that train on `words`. */
 export const tiny = ['--hidden', '8', '--embed', '4', '--batch', '4', '--window', '8']
 
-/** The bytes of a saved model, as text, to see whether it was touched. */
+/** A hash of a saved model's files, to see whether they were touched. */
 export function bytesOf(dir: string): string {
-  return readFileSync(join(dir, 'model.safetensors'), 'hex') + readFileSync(join(dir, 'config.json'), 'utf8')
+  const hash = createHash('sha256')
+  for (const name of ['model.safetensors', 'config.json']) hash.update(readFileSync(join(dir, name)))
+  return hash.digest('hex')
 }

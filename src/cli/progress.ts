@@ -35,7 +35,7 @@ export interface Progress {
   line(text: string): void
   /** Shows a passing remark in the bar's place, if it is time to: what is done while no step is. */
   note(text: string): void
-  /** Shows the last update and leaves it standing; more calls do nothing. */
+  /** Shows the last update and leaves it standing; what follows stands below it. */
   done(): void
 }
 
@@ -88,9 +88,9 @@ export function progress({ stream, isTTY, now = () => performance.now() / 1000 }
       shown = false
     },
     done() {
-      if (ended) return
-      if (!shown) show()
-      if (drawn) stream.write(latest === null ? `\r${CLEAR_TO_END}` : '\n') // a note does not stay
+      if (!ended && !shown) show()
+      // The bar stays, a note does not.
+      if (drawn) stream.write(ended || latest === null ? `\r${CLEAR_TO_END}` : '\n')
       drawn = false
       ended = true
     },
