@@ -5,7 +5,7 @@
 //   logits_t = y_t W^T + b             linear head [V, H]; p(s_{t+1} = v) = softmax(logits_t)_v
 //
 // Its loss is the mean cross-entropy in nats per symbol; divided by ln 2 that is bits per character, e^loss the perplexity.
-// Parameters: embedding.weight, rnn.weight_ih_l0, ..., head.weight, head.bias. Next: loop.ts trains it, generate.ts samples.
+// Parameters: embedding.weight, rnn.weight_ih_l0, ..., head.weight, head.bias. Next: loop.ts, evaluate.ts.
 
 import { UnrolledError } from '../check.ts'
 import type { Device } from '../device.ts'
