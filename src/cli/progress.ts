@@ -56,19 +56,15 @@ export function progress({ stream, isTTY, now = () => performance.now() / 1000 }
   let latest: ProgressFields | null = null
   let shown = false // whether the latest is
   let shownAt = -Infinity
-  let drawn = false // whether the cursor's line holds a bar or a note
   let ended = false
+  const cursor = cursorOf(stream, isTTY)
 
-  const write = (text: string): void => {
-    stream.write(isTTY ? `\r${text}${CLEAR_TO_END}` : `${text}\n`)
-    drawn = isTTY
-    shownAt = now()
-  }
   const show = (): void => {
     if (latest === null) return
     const elapsed = now() - started
-    write(isTTY ? draw(latest, elapsed, stream.columns) : plainLine(latest, elapsed))
+    cursor.draw(isTTY ? draw(latest, elapsed, stream.columns) : plainLine(latest, elapsed))
     shown = true
+    shownAt = now()
   }
   return {
     update(fields) {
@@ -78,22 +74,42 @@ export function progress({ stream, isTTY, now = () => performance.now() / 1000 }
       if (now() - shownAt >= pause) show()
     },
     line(text) {
-      stream.write(drawn ? `\r${CLEAR_TO_END}${text}\n` : `${text}\n`)
-      if (drawn && !ended) show()
-      else drawn = false
+      const onBar = cursor.erase()
+      stream.write(`${text}\n`)
+      if (onBar && !ended) show()
     },
     note(text) {
       if (now() - shownAt < pause) return
-      write(isTTY ? text.slice(0, room(stream.columns)) : text)
+      cursor.draw(isTTY ? text.slice(0, room(stream.columns)) : text)
       shown = false
+      shownAt = now()
     },
     done() {
       if (!ended && !shown) show()
-      // The bar stays, a note does not.
-      if (drawn) stream.write(ended || latest === null ? `\r${CLEAR_TO_END}` : '\n')
-      drawn = false
+      if (ended || latest === null) cursor.erase() // a note does not stay, the bar does
+      else cursor.leave()
       ended = true
     },
+  }
+}
+
+// The line that a terminal's cursor is on, drawn in place; elsewhere each drawing is a line of its own.
+function cursorOf(stream: ProgressStream, isTTY: boolean) {
+  let drawn = false
+  const end = (text: string): boolean => {
+    const was = drawn
+    if (drawn) stream.write(text)
+    drawn = false
+    return was
+  }
+  return {
+    draw(text: string): void {
+      stream.write(isTTY ? `\r${text}${CLEAR_TO_END}` : `${text}\n`)
+      drawn = isTTY
+    },
+    /** Empties the line, and says whether anything was drawn there; so does `leave`, which lets it stand. */
+    erase: (): boolean => end(`\r${CLEAR_TO_END}`),
+    leave: (): boolean => end('\n'),
   }
 }
 
