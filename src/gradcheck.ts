@@ -12,7 +12,8 @@ import { add, mul } from './ops/elementwise.ts'
 import { sum } from './ops/reduce.ts'
 import { type Random, random } from './random.ts'
 import { type Shape, sizeOf, stridesOf } from './shape.ts'
-import { Scope, Tape } from './tape.ts'
+import { Scope } from './scope.ts'
+import { Tape } from './tape.ts'
 import { dispose, tensor, Tensor } from './tensor.ts'
 
 /** What to differentiate with respect to: a list, or tensors by name, such as the parameters of a cell. */

@@ -7,7 +7,8 @@ export type { Device, DType, FloatType, MemoryReport } from './device.ts'
 export { random, Random } from './random.ts'
 export type { Shape } from './shape.ts'
 export { dispose, full, mapTree, ones, Tensor, tensor, type Tree, zeros } from './tensor.ts'
-export { type GradientMap, record, recordMany, Scope, Tape, unowned, untracked } from './tape.ts'
+export { Scope, unowned, untracked } from './scope.ts'
+export { type GradientMap, record, recordMany, Tape } from './tape.ts'
 
 export {
   abs, add, clamp, detach, div, equal, exp, expm1, gelu, greater, isFinite, less, log, log1p, maximum, minimum, mul, neg,

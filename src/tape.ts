@@ -13,12 +13,13 @@
 import { Backward } from './backward.ts'
 import { check, NonFiniteError, show, TapeError } from './check.ts'
 import {
-  adopt, at, currentRecorders, currentWhere, isRecording, popped, pushed, pushRecord, type Recorder, recordingTo,
-  setRecorders, showWhere, type Where,
+  adopt, at, currentRecorders, currentWhere, isRecording, pushRecord, type Recorder, recordingTo, setRecorders, showWhere,
+  type Where,
 } from './context.ts'
 import type { Memory } from './device.ts'
 import { type Shape, sizeOf } from './shape.ts'
-import { commonDevice, dispose, leaves, mapTree, Tensor, type Tree } from './tensor.ts'
+import { Scope } from './scope.ts'
+import { commonDevice, Tensor } from './tensor.ts'
 
 /** One gradient for each input, computed only if asked for; null says "no gradient, on purpose". */
 export type Gradients<I extends readonly Tensor[]> = { readonly [K in keyof I]: (() => Tensor) | null }
@@ -67,91 +68,6 @@ export function recordMany<const I extends readonly Tensor[]>(
     pushRecord<TapeRecord>({ op, inputs, outputs, vjp: (dys) => vjp(dys, outputs), where: currentWhere(), replay })
   }
   return outputs
-}
-
-/** Owns what is computed while it is open, with no gradients: sampling, evaluation, preparing data. */
-export class Scope {
-  private readonly owned = new Set<Memory>()
-  private closed = false
-
-  constructor() {
-    pushed(this)
-  }
-
-  /** Not for users: takes ownership of memory that an op allocated. */
-  own(memory: Memory): void {
-    this.owned.add(memory)
-  }
-
-  /** Not for users: gives up memory, if it is this scope's; whoever asked owns it now. */
-  release(memory: Memory): boolean {
-    return this.owned.delete(memory)
-  }
-
-  get isClosed(): boolean {
-    return this.closed
-  }
-
-  /** Copies results out, so that they outlive this scope: they are then yours. `replaced`, if given, is given back. */
-  keep<S extends Tree>(tree: S, replaced?: Tree): S {
-    const copy = mapTree(tree, copyOf)
-    for (const { memory } of leaves(copy)) memory.device.unowned(memory)
-    if (replaced) dispose(replaced)
-    return copy
-  }
-
-  /** Gives all memory back to the device. */
-  close(): void {
-    if (this.closed) return
-    this.closed = true
-    try {
-      popped(this)
-    } finally {
-      for (const memory of this.owned) if (!memory.freed) memory.device.free(memory)
-      this.owned.clear()
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.close()
-  }
-}
-
-/** The same values in new memory that has no owner yet. */
-function copyOf(x: Tensor): Tensor {
-  return new Tensor(x.device.window(x, 0, [1], [x.size]), 0, x.shape)
-}
-
-/** Runs fn with no tape recording, and gives back all memory it used but its result's, which goes to the present owner. */
-export function untracked<S extends Tree | void>(fn: () => S): S {
-  const scope = new Scope()
-  const moved = new Set<Memory>()
-  try {
-    const result = recordingTo([], fn)
-    if (result === undefined) return result
-    return mapTree(result as Tree, (x) => {
-      // What fn computed changes hands; what was there before (a parameter that fn returns) is copied.
-      const y = moved.has(x.memory) || scope.release(x.memory) ? x : copyOf(x)
-      moved.add(y.memory)
-      return y
-    }) as S
-  } finally {
-    scope.close()
-    moved.forEach(adopt)
-  }
-}
-
-/**
- * Runs fn with no tape recording; its result is the caller's to dispose, even while a tape or scope is open. For what
- * is made late and must outlive the step: an optimiser's state, made on the first update.
- */
-export function unowned<S extends Tree>(fn: () => S): S {
-  const scope = new Scope()
-  try {
-    return scope.keep(recordingTo([], fn))
-  } finally {
-    scope.close()
-  }
 }
 
 export interface TapeOptions {

@@ -11,7 +11,8 @@ import { lstm } from '../src/nn/lstm.ts'
 import { unroll } from '../src/nn/unroll.ts'
 import { add, mul, tanh } from '../src/ops/elementwise.ts'
 import { random } from '../src/random.ts'
-import { Scope, Tape } from '../src/tape.ts'
+import { Scope } from '../src/scope.ts'
+import { Tape } from '../src/tape.ts'
 import { type Tensor, zeros } from '../src/tensor.ts'
 import {
   elmanStep, functions, gruStep, jordanStep, lstmStep, type Row, rowsOf, weightsOf,

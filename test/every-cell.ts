@@ -9,7 +9,7 @@ import { add, square } from '../src/ops/elementwise.ts'
 import { concat, reshape } from '../src/ops/move.ts'
 import { sum } from '../src/ops/reduce.ts'
 import { random } from '../src/random.ts'
-import { Scope } from '../src/tape.ts'
+import { Scope } from '../src/scope.ts'
 import { leaves, type Tensor, tensor, type Tree } from '../src/tensor.ts'
 
 export const device: Device = cpu({ precision: 'float64' })

@@ -14,7 +14,7 @@ const floors = `
           gradcheck                checks anything above the tape
             nn  reservoir  memory  cells, layers, unrolling
               ops                  one function per op, its vjp beside it
-                tape  backward  context  tensor
+                tape  backward  scope  context  tensor
                   cpu  simd  gpu   ways to keep the contract
                     device         the contract
                       shape  random  half  check

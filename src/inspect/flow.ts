@@ -11,7 +11,8 @@
 import { showWhere, type Where } from '../context.ts'
 import { add, mul, sqrt, square } from '../ops/elementwise.ts'
 import { sum } from '../ops/reduce.ts'
-import { Tape, type TapeRecord, untracked } from '../tape.ts'
+import { untracked } from '../scope.ts'
+import { Tape, type TapeRecord } from '../tape.ts'
 import { dispose, Tensor } from '../tensor.ts'
 
 export interface FlowEntry {

@@ -10,7 +10,7 @@ import { check, checkCount, show } from '../check.ts'
 import type { Device } from '../device.ts'
 import type { Random } from '../random.ts'
 import { sameShape, type Shape, sizeOf } from '../shape.ts'
-import { unowned } from '../tape.ts'
+import { unowned } from '../scope.ts'
 import { tensor, type Tensor, type Tree } from '../tensor.ts'
 
 /** Parameters under PyTorch's names, in PyTorch's order. */

@@ -10,7 +10,7 @@ import type { Device } from '../device.ts'
 import { gather } from '../ops/gather.ts'
 import { affine } from '../ops/matmul.ts'
 import type { Random } from '../random.ts'
-import { unowned, untracked } from '../tape.ts'
+import { unowned, untracked } from '../scope.ts'
 import { type Tensor, tensor } from '../tensor.ts'
 import { type Named, named, uniformParameter } from './cell.ts'
 

@@ -15,7 +15,8 @@
 
 import { check, checkCount, show, UnrolledError } from '../check.ts'
 import { concat, slice } from '../ops/move.ts'
-import { type GradientMap, Scope, Tape, untracked } from '../tape.ts'
+import { Scope, untracked } from '../scope.ts'
+import { type GradientMap, Tape } from '../tape.ts'
 import { dispose, type Tensor, type Tree } from '../tensor.ts'
 
 /** A recurrent net as BPTT sees it. */

@@ -10,7 +10,8 @@
 import { NonFiniteError, UnrolledError } from '../check.ts'
 import { abs, add, div, greater, isFinite, maximum, minimum, mul, sqrt, square } from '../ops/elementwise.ts'
 import { sum } from '../ops/reduce.ts'
-import { type GradientMap, untracked } from '../tape.ts'
+import { untracked } from '../scope.ts'
+import { type GradientMap } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 
 /** Clipped gradients under the names they came with, and device scalars about those before clipping. */

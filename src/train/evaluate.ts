@@ -9,7 +9,7 @@ import { checkCount, NonFiniteError, UnrolledError } from '../check.ts'
 import { heldOut } from '../data/streams.ts'
 import { slice } from '../ops/move.ts'
 import type { Random } from '../random.ts'
-import { Scope, unowned, untracked } from '../tape.ts'
+import { Scope, unowned, untracked } from '../scope.ts'
 import { dispose, type Tensor, tensor, type Tree } from '../tensor.ts'
 import type { LanguageModel } from './language-model.ts'
 

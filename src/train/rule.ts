@@ -10,7 +10,7 @@
 import { check, show, UnrolledError } from '../check.ts'
 import { add, where } from '../ops/elementwise.ts'
 import { sameShape } from '../shape.ts'
-import { unowned, untracked } from '../tape.ts'
+import { unowned, untracked } from '../scope.ts'
 import { dispose, full, type Tensor, zeros } from '../tensor.ts'
 
 /** Tensors by name: parameters, gradients, or an optimiser's state. */
