@@ -1,15 +1,19 @@
-// The cpu device: the contract of ../device.ts kept in plain loops, in float32 or, for judging gradients, in float64.
-// It is the reference: finite differences judge float64, float64 judges float32, float32 judges every other device.
-// Here each primitive finds its arrays and asks the pool for its output; the arithmetic is in elementwise.ts, matmul.ts, move.ts.
+// The cpu device: the contract of ../device.ts kept in plain loops, in float32 or, for judging gradients, in
+// float64. It is the reference: finite differences judge float64, float64 judges float32, float32 judges
+// every other device. Here each primitive finds its arrays and asks the pool for its output.
+// Next: elementwise.ts, matmul.ts, move.ts for the arithmetic; operands.ts for strides; pool.ts for memory.
 
 import { check, show, TapeError, UnrolledError } from '../check.ts'
 import type {
   BinaryOp, Device, DType, FloatArray, FloatType, Memory, MemoryReport, NumberArray, UnaryOp, View,
 } from '../device.ts'
 import { fillUniform } from '../random.ts'
-import { broadcastShapes, broadcastStrides, reducedShape, sameShape, type Shape, sizeOf, stridesOf } from '../shape.ts'
+import {
+  broadcastShapes, broadcastStrides, reducedShape, sameShape, type Shape, sizeOf, stridesOf,
+} from '../shape.ts'
 import float32 from './instance.ts?float32'
 import float64 from './instance.ts?float64'
+import { lastTwo, matrix, operandStrides, sizeOfOperand } from './operands.ts'
 import { CpuMemory, Pool } from './pool.ts'
 
 class CpuDevice implements Device {
@@ -17,7 +21,7 @@ class CpuDevice implements Device {
   readonly dtype: FloatType
   private readonly pool = new Pool()
   private readonly loops: typeof float32
-  /** where a number that stands for a scalar operand is put, so that loops see arrays only: one place per operand */
+  /** where a number that is an operand is put, so that loops see arrays only: one place per operand */
   private readonly scalars: readonly [FloatArray, FloatArray]
 
   constructor(dtype: FloatType) {
@@ -39,7 +43,8 @@ class CpuDevice implements Device {
 
   upload(values: ArrayLike<number>, dtype: DType): Memory {
     check(dtype === 'int32' || dtype === this.dtype, () =>
-      `upload: this device holds ${this.dtype} and int32; the values are ${dtype}; open cpu({ precision: '${dtype}' })`)
+      `upload: this device holds ${this.dtype} and int32; the values are ${dtype}; ` +
+      `open cpu({ precision: '${dtype}' })`)
     const memory = this.pool.take(this, dtype, values.length)
     memory.data.set(values)
     return memory
@@ -87,7 +92,8 @@ class CpuDevice implements Device {
       loop(out, 0, A, ia, wholeA ? 1 : 0, B, ib, wholeB ? 1 : 0, out.length)
       return y
     }
-    this.loops.eachRun(shape, [operandStrides(a, shape), operandStrides(b, shape)], (iy, [oa, ob], [sa, sb], n) =>
+    const strides = [operandStrides(a, shape), operandStrides(b, shape)]
+    this.loops.eachRun(shape, strides, (iy, [oa, ob], [sa, sb], n) =>
       loop(out, iy, A, ia + oa!, sa!, B, ib + ob!, sb!, n))
     return y
   }
@@ -266,25 +272,6 @@ class CpuDevice implements Device {
     this.scalars[place][0] = x
     return this.scalars[place]
   }
-}
-
-function sizeOfOperand(x: View | number): number {
-  return typeof x === 'number' ? 1 : sizeOf(x.shape)
-}
-
-function operandStrides(x: View | number, shape: Shape): readonly number[] {
-  return typeof x === 'number' ? shape.map(() => 0) : broadcastStrides(x.shape, shape)
-}
-
-/** [rows, columns] of the last two axes, after the transpose. */
-function lastTwo(shape: Shape, transpose: boolean): [number, number] {
-  const [rows, columns] = shape.slice(-2) as [number, number]
-  return transpose ? [columns, rows] : [rows, columns]
-}
-
-function matrix(data: FloatArray, x: View, transpose: boolean) {
-  const width = x.shape.at(-1)!
-  return { data, offset: x.offset, rows: transpose ? 1 : width, columns: transpose ? width : 1 }
 }
 
 /**
