@@ -1,9 +1,10 @@
-// The gradients on their way back: one running sum per tensor, whose memory is given back as soon as nothing needs it.
+// The gradients on their way back: one running sum per tensor, freed as soon as nothing needs it.
 //
-// A gradient is needed from the first op that contributes to it until its tensor's own record is passed; after that it is
-// freed, unless it was asked for. So a backward pass through T steps holds a few steps' worth of gradients, not all of them,
-// and the gradient of a shared weight is one buffer into which every step is added. None of this may happen while an outer
-// tape records the backward pass (second derivatives): then sums are ops like any other, and the outer tape owns them.
+// A gradient is needed from the first op that contributes to it until its tensor's own record is passed;
+// after that it is freed, unless it was asked for. So a backward pass through T steps holds a few steps'
+// worth of gradients, not all of them, and the gradient of a shared weight is one buffer into which every
+// step is added. None of this may happen while an outer tape records the backward pass (second derivatives):
+// then sums are ops like any other, and the outer tape owns them. Next: ops/elementwise.ts, the first vjps.
 
 import { check, show } from './check.ts'
 import { popped, pushed } from './context.ts'
@@ -41,7 +42,7 @@ export class Backward {
     this.add('gradients', loss, ones(loss.shape, loss.device))
   }
 
-  /** The gradients of a record's outputs, or null if it needs no visit: no gradient arrives, or none leaves. */
+  /** The gradients of a record's outputs; null if it needs no visit: no gradient arrives, or none leaves. */
   take(record: TapeRecord, reached: ReadonlySet<Tensor>): Tensor[] | null {
     const { outputs } = record
     if (!outputs.some((y) => this.sums.has(y))) return null
@@ -76,7 +77,7 @@ export class Backward {
     this.sweep()
   }
 
-  /** The gradients that were asked for, now the tape's; zeros where the loss does not depend on the tensor. */
+  /** The gradients that were asked for, now the tape's; zeros where the loss does not depend on them. */
   results(): Tensor[] {
     for (const [x, dx] of this.sums) if (this.asked.has(x)) this.hold(this.found, x, dx)
     const results = this.wrt.map((x) => this.found.get(x) ?? zeros(x.shape, x.device))
@@ -95,7 +96,8 @@ export class Backward {
 
   private add(op: string, x: Tensor, dx: Tensor): void {
     check(sameShape(x.shape, dx.shape), () =>
-      `${op}: its vjp gives a gradient of shape ${show(dx.shape)} for an input of shape ${show(x.shape)}; they must be equal`)
+      `${op}: its vjp gives a gradient of shape ${show(dx.shape)} for an input of shape ${show(x.shape)}; ` +
+      'they must be equal')
     const sum = this.sums.get(x)
     if (!sum) return this.hold(this.sums, x, dx)
     if (this.holders.get(sum.memory) === 1 && dx.memory !== sum.memory) return x.device.accumulate(sum, dx)

@@ -2,9 +2,9 @@
 //
 //   op: what was wrong; a is [2, 3], b is [4, 5]; what is needed
 //
-// The text is built only when a check fails, so a check in a hot path costs one comparison.
+// The text is built only when a check fails, so a check in a hot path costs one comparison. Next: shape.ts.
 
-/** Base class of every error that is the user's to mend. The command line prints its message and nothing else. */
+/** Base class of every error that is the user's to mend. The command line prints its message alone. */
 export class UnrolledError extends Error {
   override name = 'UnrolledError'
 }
@@ -14,7 +14,10 @@ export class ShapeError extends UnrolledError {
   override name = 'ShapeError'
 }
 
-/** A tape or scope used in a way that cannot be right: closed, stale, interleaved, or a tensor that outlived its owner. */
+/**
+ * A tape or scope used in a way that cannot be right: closed, stale, interleaved; or a tensor used after its
+ * owner was closed.
+ */
 export class TapeError extends UnrolledError {
   override name = 'TapeError'
 }

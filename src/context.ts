@@ -1,9 +1,10 @@
-// What is open right now: which tapes record, who owns the memory that ops allocate, and where in the net we are.
+// What is open right now: which tapes record, who owns the memory that ops allocate, where in the net we are.
 //
-// Ownership. While a tape records, it owns everything that is computed, since its backward pass needs it (the outermost
-// tape, if they are nested). Otherwise the innermost scope owns. With nothing open, a result belongs to whoever made it.
-// Everything here is synchronous; `pushed` and `popped` refuse openings and closings that are out of order, so that two
-// trainings that interleave across an await are told so and never mixed up. Read tape.ts next.
+// Ownership. While a tape records, it owns everything that is computed, since its backward pass needs it (the
+// outermost tape, if they are nested). Otherwise the innermost scope owns. With nothing open, a result
+// belongs to whoever made it. Everything here is synchronous; `pushed` and `popped` refuse openings and
+// closings that are out of order, so that two trainings that interleave across an await are told so and never
+// mixed up. Next: scope.ts and tape.ts, which are what can be open.
 
 import { TapeError } from './check.ts'
 import type { Memory } from './device.ts'
@@ -25,7 +26,7 @@ export interface Recorder<R> extends Owner {
 
 /** Open scopes and tapes, outermost first. */
 const stack: Owner[] = []
-/** The tapes that record now: those open, less those whose backward pass is running, none inside `untracked`. */
+/** The tapes that record now: those open whose backward pass is not running; none inside `untracked`. */
 let recorders: readonly Recorder<unknown>[] = []
 let where: Where = {}
 
@@ -49,14 +50,14 @@ export function pushed(owner: Owner): void {
   stack.push(owner)
 }
 
-/** Takes the innermost owner off the stack; refuses another one, which means that two users were interleaved. */
+/** Takes the innermost owner off the stack. Another one is an error: two users were interleaved. */
 export function popped(owner: Owner): void {
   const at = stack.lastIndexOf(owner)
   stack.splice(at, 1)
   if (at !== stack.length) {
     throw new TapeError(
-      'close: another tape or scope was opened inside this one and is still open; close the inner one first, ' +
-      'and let no await of one training stand between the opening and closing of another')
+      'close: another tape or scope was opened inside this one and is still open; close the inner one ' +
+      'first, and let no await of one training stand between the opening and closing of another')
   }
 }
 
@@ -83,7 +84,10 @@ export function currentWhere(): Where {
   return where
 }
 
-/** Runs fn with a place in the net added to what is recorded: at({ layer: 0, t: 3 }, () => cell.step(x, state)). */
+/**
+ * Runs fn with a place in the net added to what is recorded:
+ * at({ layer: 0, t: 3 }, () => cell.step(x, state))
+ */
 export function at<T>(place: Where, fn: () => T): T {
   const before = where
   where = { ...before, ...place }

@@ -1,9 +1,10 @@
 // The contract that every device keeps (cpu here; a WGSL and a WebAssembly device fit it unchanged).
 //
-// Rules. Every primitive only enqueues: it returns at once with the memory its result will be in. `read` is the only
-// thing that is awaited. A primitive allocates its own output from the device's pool; nobody but the tape, a scope or the
-// user frees it. Inputs are contiguous row-major views (memory + offset); outputs start at offset 0. Indices are int32,
-// everything else is the device's own float type. One equation each; each gradient is stated once, above this line (ops/).
+// Rules. Every primitive only enqueues: it returns at once with the memory its result will be in. `read` is
+// the only thing that is awaited. A primitive allocates its own output from the device's pool; nobody but the
+// tape, a scope or the user frees it. Inputs are contiguous row-major views (memory + offset); outputs start
+// at offset 0. Indices are int32, everything else is the device's own float type. One equation each; each
+// gradient is stated once, above this line (ops/).
 // Next: cpu/device.ts keeps this contract in plain loops; tensor.ts wraps a view; ops/ calls the primitives.
 
 import type { Shape } from './shape.ts'
@@ -63,7 +64,7 @@ export interface Device {
   upload(values: ArrayLike<number>, dtype: DType): Memory
   /** Gives memory back to the pool. */
   free(memory: Memory): void
-  /** Tells that no tape or scope owns this memory, so that it can be counted out if it is garbage-collected. */
+  /** Tells that no tape or scope owns this memory: it is counted out if it is garbage-collected. */
   unowned(memory: Memory): void
   /** Copies to the host, after everything enqueued so far. The only wait. */
   read(x: View): Promise<NumberArray>
@@ -81,7 +82,10 @@ export interface Device {
   // Reductions and products
   /** y = sum (or max) of x over the axes; the reduced axes are left out of the result */
   reduce(op: 'sum' | 'max', x: View, axes: readonly number[]): Memory
-  /** C = op(A) op(B) for the last two axes, leading axes broadcast; op transposes if asked. C is [...batch, M, N] */
+  /**
+   * C = op(A) op(B) for the last two axes, leading axes broadcast; op transposes if asked.
+   * C is [...batch, M, N]
+   */
   matmul(a: View, b: View, transposeA: boolean, transposeB: boolean): Memory
 
   // Moving
@@ -91,19 +95,22 @@ export interface Device {
   place(x: View, start: number, strides: readonly number[], shape: Shape): Memory
   /** the parts one after another along the axis; all other axes are equal */
   concat(parts: readonly View[], axis: number): Memory
-  /** y[t, b] = x[lengths_b - 1 - t, b] for t < lengths_b, else x[t, b]; x is [T, B, ...], lengths [B] int32 */
+  /** y[t, b] = x[lengths_b - 1 - t, b] for t < lengths_b, else x[t, b]; x [T, B, ...], lengths [B] int32 */
   reverseTime(x: View, lengths: View): Memory
 
   // Rows by index
-  /** y[n] = table[index_n]; table is [V, D], index [N] int32, y [N, D]; an index outside 0..V-1 is an error */
+  /** y[n] = table[index_n]; table [V, D], index [N] int32, y [N, D]; an index outside 0..V-1 is an error */
   gatherRows(table: View, index: View): Memory
   /** y[v] = sum of rows[n] over the n with index_n = v; rows is [N, D], y [V, D] */
   scatterAddRows(rows: View, index: View, count: number): Memory
-  /** y[n, v] = 1 where v = index_n, else 0; a row of zeros where index_n = ignore; any other index outside 0..V-1 is an error */
+  /**
+   * y[n, v] = 1 where v = index_n, else 0; a row of zeros where index_n = ignore;
+   * any other index outside 0..V-1 is an error
+   */
   oneHot(index: View, count: number, ignore: number | undefined): Memory
 
   // Random numbers
-  /** y_i = the uniform number in [0, 1) that Philox 4x32-10 draws at position counter + i under the key (random.ts) */
+  /** y_i = the uniform number in [0, 1) that Philox (random.ts) draws at position counter + i of the key */
   uniform(length: number, key: readonly [number, number], counter: number): Memory
 
   // In place: the only three, for parameters and for sums of gradients

@@ -11,8 +11,8 @@ export { Scope, unowned, untracked } from './scope.ts'
 export { type GradientMap, record, recordMany, Tape } from './tape.ts'
 
 export {
-  abs, add, clamp, detach, div, equal, exp, expm1, gelu, greater, isFinite, less, log, log1p, maximum, minimum, mul, neg,
-  pow, relu, sigmoid, sign, silu, softplus, sqrt, square, sub, tanh, where,
+  abs, add, clamp, detach, div, equal, exp, expm1, gelu, greater, isFinite, less, log, log1p, maximum,
+  minimum, mul, neg, pow, relu, sigmoid, sign, silu, softplus, sqrt, square, sub, tanh, where,
 } from './ops/elementwise.ts'
 export { logsumexp, max, mean, sum, sumTo } from './ops/reduce.ts'
 export {

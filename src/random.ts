@@ -1,8 +1,9 @@
-// Random numbers: Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3).
+// Random numbers: Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", 3.3).
 //
-// A counter-based generator has no hidden state: number i is a pure function of (key, i), so that any device can draw the
-// same numbers in any order. A Random holds a key (from the seed) and the position of its next number; it is passed in
-// wherever a number is drawn. Each Philox block turns a 128-bit counter into four 32-bit words.
+// A counter-based generator has no hidden state: number i is a pure function of (key, i), so that any device
+// can draw the same numbers in any order. A Random holds a key (from the seed) and the position of its next
+// number; it is passed in wherever a number is drawn. Each Philox block turns a 128-bit counter into four
+// 32-bit words. Next: ops/dropout.ts and nn/cell.ts, which draw masks and weights.
 
 import { checkCount, UnrolledError } from './check.ts'
 
@@ -24,7 +25,9 @@ function multiplyHigh(a: number, b: number): number {
 }
 
 /** One block: writes the four words of counter (c0, c1, c2, c3) under the key into `out`. */
-export function philox(out: Uint32Array, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void {
+export function philox(
+  out: Uint32Array, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number,
+): void {
   for (let round = 0; round < ROUNDS; round++) {
     const high0 = multiplyHigh(MULTIPLIER_0, c0)
     const low0 = Math.imul(MULTIPLIER_0, c0)
@@ -47,7 +50,9 @@ export function philox(out: Uint32Array, c0: number, c1: number, c2: number, c3:
  * Fills `out` with uniform numbers in [0, 1), 24 bits each (exact in float32): the numbers at positions
  * counter, counter + 1, ... of the key's stream. Four positions share a block.
  */
-export function fillUniform(out: Float32Array | Float64Array, key: readonly [number, number], counter: number): void {
+export function fillUniform(
+  out: Float32Array | Float64Array, key: readonly [number, number], counter: number,
+): void {
   const words = new Uint32Array(4)
   let block = -1
   for (let i = 0; i < out.length; i++) {

@@ -1,10 +1,11 @@
-// Scopes: who gives memory back. A scope owns everything that is computed while it is open; close() returns it to the device.
+// Scopes: who gives memory back. A scope owns all that is computed while it is open; close() frees it.
 //
 //   const scope = new Scope()
 //   const y = scope.keep(f(x))       // a copy of the result outlives the scope: it is yours
 //   scope.close()                    // everything else goes back to the pool
 //
-// `untracked` and `unowned` are the same as functions, with no tape recording. A tape (tape.ts) is a scope that also records.
+// `untracked` and `unowned` are the same as functions, with no tape recording.
+// Next: tape.ts; a tape is a scope that also records.
 
 import { adopt, popped, pushed, recordingTo } from './context.ts'
 import type { Memory } from './device.ts'
@@ -33,7 +34,7 @@ export class Scope {
     return this.closed
   }
 
-  /** Copies results out, so that they outlive this scope: they are then yours. `replaced`, if given, is given back. */
+  /** Copies results out: the copies outlive this scope and are yours. `replaced`, if given, is given back. */
   keep<S extends Tree>(tree: S, replaced?: Tree): S {
     const copy = mapTree(tree, copyOf)
     for (const { memory } of leaves(copy)) memory.device.unowned(memory)
@@ -63,7 +64,10 @@ function copyOf(x: Tensor): Tensor {
   return new Tensor(x.device.window(x, 0, [1], [x.size]), 0, x.shape)
 }
 
-/** Runs fn with no tape recording, and gives back all memory it used but its result's, which goes to the present owner. */
+/**
+ * Runs fn with no tape recording, and gives back all memory it used but its result's,
+ * which goes to the present owner.
+ */
 export function untracked<S extends Tree | void>(fn: () => S): S {
   const scope = new Scope()
   const moved = new Set<Memory>()
@@ -83,8 +87,8 @@ export function untracked<S extends Tree | void>(fn: () => S): S {
 }
 
 /**
- * Runs fn with no tape recording; its result is the caller's to dispose, even while a tape or scope is open. For what
- * is made late and must outlive the step: an optimiser's state, made on the first update.
+ * Runs fn with no tape recording; its result is the caller's to dispose, even while a tape or scope is open.
+ * For what is made late and must outlive the step: an optimiser's state, made on the first update.
  */
 export function unowned<S extends Tree>(fn: () => S): S {
   const scope = new Scope()

@@ -1,7 +1,8 @@
 // Shapes: sizes, strides, and broadcasting as NumPy does it. Tensors are row-major, rank 0 to 4.
 //
-// Broadcasting lines shapes up from the right; an axis of size 1 (or a missing one) is repeated. Its gradient is the sum
-// over the repeated copies, because each copy contributes to the loss: `broadcastAxes` says which axes those are.
+// Broadcasting lines shapes up from the right; an axis of size 1 (or a missing one) is repeated. Its gradient
+// is the sum over the repeated copies, because each copy contributes to the loss: `broadcastAxes` says which
+// axes those are. Next: device.ts.
 
 import { check, show } from './check.ts'
 
@@ -74,7 +75,9 @@ export function normalizeAxis(op: string, axis: number, shape: Shape): number {
 }
 
 /** Axes as a sorted list; undefined means all of them. */
-export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, shape: Shape): number[] {
+export function normalizeAxes(
+  op: string, axes: number | readonly number[] | undefined, shape: Shape,
+): number[] {
   if (axes === undefined) return shape.map((_, i) => i)
   const list = (typeof axes === 'number' ? [axes] : axes).map((axis) => normalizeAxis(op, axis, shape))
   check(new Set(list).size === list.length, () => `${op}: an axis is named twice; axes are ${show(list)}`)

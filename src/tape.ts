@@ -1,20 +1,20 @@
 // The tape: reverse-mode automatic differentiation, in one page.
 //
-// Every op appends a record { op, inputs, outputs, vjp, where }. The order of calls already is a topological order, so the
-// backward pass is a loop over the records from last to first. With dy = dLoss/dy for a record's output y, its vjp
-// (vector-Jacobian product) gives dLoss/dx for each input x, and a tensor that was used several times gets the sum:
-//
+// Every op appends a record { op, inputs, outputs, vjp, where }. The order of calls already is a topological
+// order, so the backward pass is a loop over the records from last to first. With dy = dLoss/dy for a
+// record's output y, its vjp (vector-Jacobian product) gives dLoss/dx for each input x, and a tensor that was
+// used several times gets the sum:
 //   dLoss/dx = sum over the ops y = f(x) of (dy/dx)^T dLoss/dy
 //
 // Gradients are a map that is returned, not a field of the tensor: asking twice gives the same numbers.
 // vjps are written with the same ops, so that a tape inside a tape records them and gives second derivatives.
-// Read ops/elementwise.ts next for the vjps, backward.ts for how sums of gradients are held.
+// Next: backward.ts for how sums of gradients are held, ops/elementwise.ts for the vjps.
 
 import { Backward } from './backward.ts'
 import { check, NonFiniteError, show, TapeError } from './check.ts'
 import {
-  adopt, at, currentRecorders, currentWhere, isRecording, pushRecord, type Recorder, recordingTo, setRecorders, showWhere,
-  type Where,
+  adopt, at, currentRecorders, currentWhere, isRecording, pushRecord, type Recorder, recordingTo,
+  setRecorders, showWhere, type Where,
 } from './context.ts'
 import type { Memory } from './device.ts'
 import { type Shape, sizeOf } from './shape.ts'
@@ -31,7 +31,7 @@ export interface TapeRecord {
   /** dys[i] is the gradient of output i (zeros if nothing depends on it) */
   readonly vjp: (dys: readonly Tensor[]) => readonly ((() => Tensor) | null)[]
   readonly where: Where
-  /** for outputs that one product computed for all time steps: computes output t alone again (inspect/flow.ts) */
+  /** for outputs that one product gave for all time steps: computes output t alone again (inspect/flow.ts) */
   readonly replay: ((t: number) => Tensor) | undefined
 }
 
@@ -43,8 +43,8 @@ export interface Result {
 }
 
 /**
- * Makes an op's output and, if a tape is open, records how gradients flow through it. The only way for an op to make a
- * tensor, so that an op without a vjp, or with too few gradients for its inputs, does not compile.
+ * Makes an op's output and, if a tape is open, records how gradients flow through it. The only way for an op
+ * to make a tensor, so that an op without a vjp, or with too few gradients for its inputs, does not compile.
  */
 export function record<const I extends readonly Tensor[]>(
   op: string, inputs: I, result: Result, vjp: (dy: Tensor, y: Tensor) => Gradients<I>,
@@ -65,7 +65,8 @@ export function recordMany<const I extends readonly Tensor[]>(
   fresh.forEach(adopt)
   const outputs = results.map((result) => new Tensor(result.memory, result.offset ?? 0, result.shape))
   if (isRecording()) {
-    pushRecord<TapeRecord>({ op, inputs, outputs, vjp: (dys) => vjp(dys, outputs), where: currentWhere(), replay })
+    const where = currentWhere()
+    pushRecord<TapeRecord>({ op, inputs, outputs, vjp: (dys) => vjp(dys, outputs), where, replay })
   }
   return outputs
 }
@@ -117,21 +118,22 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
   }
 
   /**
-   * The gradients of a scalar with respect to tensors: an array for an array, a map with the same names for a map. A tensor
-   * that the loss does not depend on gets zeros. They belong to this tape, like all it computed.
-   * @throws TapeError if the tape is closed, a parameter was updated since, or the loss was not recorded on it
+   * The gradients of a scalar with respect to tensors: an array for an array, a map with the same names for a
+   * map. A tensor that the loss does not depend on gets zeros. They belong to this tape.
+   * @throws TapeError if the tape is closed, a parameter was updated since, or the loss is not recorded on it
    */
   gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[]
   gradients(loss: Tensor, wrt: ReadonlyMap<string, Tensor>): GradientMap
   gradients(loss: Tensor, wrt: readonly Tensor[] | ReadonlyMap<string, Tensor>): Tensor[] | GradientMap {
-    check(loss.size === 1, () => `gradients: the loss is ${show(loss.shape)}; it must be a scalar: take its sum or mean`)
+    check(loss.size === 1, () =>
+      `gradients: the loss is ${show(loss.shape)}; it must be a scalar: take its sum or mean`)
     const list = wrt instanceof Map ? [...wrt.values()] : [...(wrt as readonly Tensor[])]
     const found = this.backward(loss, list)
     if (wrt instanceof Map) return new Map([...wrt.keys()].map((name, i) => [name, found[i]]))
     return found
   }
 
-  /** The backward pass; `visit`, if given, sees every record with the gradients of its outputs and for its inputs. */
+  /** The backward pass; `visit` sees every record with the gradients of its outputs and for its inputs. */
   backward(loss: Tensor, wrt: readonly Tensor[], visit?: Visitor): Tensor[] {
     this.checkUsable(loss)
     const reached = this.reachableFrom(wrt)
@@ -154,9 +156,14 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
     })
   }
 
-  /** Throws a NonFiniteError that names the first op and step that produced a NaN or an infinity. Needs `watch: true`. */
+  /**
+   * Throws a NonFiniteError that names the first op and step that produced a NaN or an infinity.
+   * Needs `watch: true`.
+   */
   async check(): Promise<void> {
-    if (!this.flags) throw new TapeError('check: this tape does not watch; open it with new Tape({ watch: true })')
+    if (!this.flags) {
+      throw new TapeError('check: this tape does not watch; open it with new Tape({ watch: true })')
+    }
     for (const { what, where, finite, size } of this.flags) {
       const bad = size - await finite.item()
       if (bad === 0) continue
@@ -180,7 +187,8 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
   private checkUsable(loss: Tensor): void {
     if (this.isClosed) throw new TapeError('gradients: this tape is closed; ask before closing it')
     if (!this.records.some((r) => r.outputs.includes(loss))) {
-      throw new TapeError('gradients: the loss was not computed on this tape; compute it while the tape is open')
+      throw new TapeError(
+        'gradients: the loss was not computed on this tape; compute it while the tape is open')
     }
     for (const [memory, version] of this.versions) {
       if (memory.version !== version) {
@@ -201,5 +209,5 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
   }
 }
 
-/** Sees a record on the way back: dys are the gradients of its outputs, dxs those for its inputs (null: none). */
+/** Sees a record on the way back, the gradients dys of its outputs and dxs for its inputs (null: none). */
 export type Visitor = (record: TapeRecord, dys: readonly Tensor[], dxs: readonly (Tensor | null)[]) => void

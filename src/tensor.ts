@@ -1,9 +1,9 @@
-// A tensor: a shape, and a view on some device's memory. It holds no gradient and no history; those are the tape's.
+// A tensor: a shape, and a view on a device's memory. Its gradient and its history are the tape's.
 //
-// Tensors are contiguous and row-major, so that a reshape, or one step of a sequence, is the same memory seen otherwise.
-// Floating-point tensors have their device's dtype; indices are int32. Everything is synchronous but reading.
-// What is made while a tape or scope is open belongs to it; what is made outside is yours (dispose() gives it back).
-// Read context.ts for ownership and tape.ts for gradients next.
+// Tensors are contiguous and row-major, so that a reshape, or one step of a sequence, is the same memory seen
+// otherwise. Floating-point tensors have their device's dtype; indices are int32. Everything is synchronous
+// but reading. What is made while a tape or scope is open belongs to it; what is made outside is yours
+// (dispose() gives it back). Next: context.ts and scope.ts for ownership, tape.ts for gradients.
 
 import { check, show, ShapeError, TapeError, UnrolledError } from './check.ts'
 import { adopt } from './context.ts'
@@ -49,7 +49,10 @@ export class Tensor implements View {
     return (await this.read())[0]
   }
 
-  /** Writes the values of `x` into this tensor, in place: how a parameter is updated. A tape that used it becomes stale. */
+  /**
+   * Writes the values of `x` into this tensor, in place: how a parameter is updated.
+   * A tape that used it becomes stale.
+   */
   assign(x: Tensor): void {
     check(sameShape(this.shape, x.shape) && this.dtype === x.dtype, () =>
       `assign: shapes or dtypes differ; the target is ${show(this.shape)} ${this.dtype}, ` +
@@ -57,9 +60,14 @@ export class Tensor implements View {
     this.device.copyInto(this, x)
   }
 
-  /** Gives the memory back to the device. For what was made with no tape or scope open; using it afterwards is an error. */
+  /**
+   * Gives the memory back to the device. For what was made with no tape or scope open;
+   * using it afterwards is an error.
+   */
   dispose(): void {
-    if (this.memory.freed) throw new TapeError(`dispose: a tensor of shape ${show(this.shape)} was given back before`)
+    if (this.memory.freed) {
+      throw new TapeError(`dispose: a tensor of shape ${show(this.shape)} was given back before`)
+    }
     this.device.free(this.memory)
   }
 
@@ -124,7 +132,9 @@ function flatten(values: Nested, out: number[]): number[] {
   const shapes = values.map((part) => flatten(part, out))
   const [first = []] = shapes
   const ragged = shapes.find((shape) => !sameShape(shape, first))
-  if (ragged) throw new ShapeError(`tensor: nested arrays are ragged; parts are ${show(first)} and ${show(ragged)}`)
+  if (ragged) {
+    throw new ShapeError(`tensor: nested arrays are ragged; parts are ${show(first)} and ${show(ragged)}`)
+  }
   return [values.length, ...first]
 }
 
@@ -152,7 +162,7 @@ function made(memory: Memory, shape: Shape): Tensor {
   return new Tensor(memory, 0, shape)
 }
 
-/** Tensors in any nesting of arrays and records: a cell's state, the states of a stack of cells, a list of gradients. */
+/** Tensors in any nesting of arrays and records: a cell's state, those of a stack, a list of gradients. */
 export type Tree = Tensor | readonly Tree[] | { readonly [name: string]: Tree }
 
 /** The same tree with every tensor replaced by f(tensor, its path, such as "h" or "0.c"). */
@@ -191,7 +201,8 @@ export function commonDevice(op: string, inputs: readonly Tensor[]): Device {
   if (!device) throw new ShapeError(`${op}: it needs at least one tensor`)
   for (const x of inputs) {
     if (x.device !== device) {
-      throw new UnrolledError(`${op}: its inputs live on two devices (${device.name}, ${x.device.name}); read one and upload it`)
+      throw new UnrolledError(
+        `${op}: its inputs live on two devices (${device.name}, ${x.device.name}); read one and upload it`)
     }
   }
   return device

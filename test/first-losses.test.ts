@@ -1,4 +1,5 @@
-// The main job from the same initial weights and data as PyTorch: the first ten losses and gradient norms of each cell.
+// The main job from the same initial weights and data as PyTorch: each cell's first ten losses and gradient
+// norms.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -56,14 +57,17 @@ for (const run of expected.runs) {
     const model = languageModel(form, { device: cpu(), rng: random(1) })
     loadParameters(model.parameters, new Map(drawWeights(run.weights)))
     const events = train({
-      model, ids, batch, window, clip: expected.clip, optimizer: adam({ learningRate: run.lr }), schedule: constant(),
+      model, ids, batch, window, clip: expected.clip,
+      optimizer: adam({ learningRate: run.lr }), schedule: constant(),
       rng: random(2), stop: { steps: 10 },
     })
     for await (const { step, loss, gradNorm } of events) {
       const wanted = run.float32.losses[step - 1]
-      assert.ok(Math.abs(loss - wanted) < 1e-5 * wanted, `step ${step}: the loss is ${loss}, PyTorch's ${wanted}`)
+      assert.ok(Math.abs(loss - wanted) < 1e-5 * wanted,
+        `step ${step}: the loss is ${loss}, PyTorch's ${wanted}`)
       const norm = run.float32.gradNorms[step - 1]
-      assert.ok(Math.abs(gradNorm - norm) < 1e-3 * norm, `step ${step}: the gradient norm is ${gradNorm}, PyTorch's ${norm}`)
+      assert.ok(Math.abs(gradNorm - norm) < 1e-3 * norm,
+        `step ${step}: the gradient norm is ${gradNorm}, PyTorch's ${norm}`)
     }
   })
 }

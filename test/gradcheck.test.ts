@@ -149,7 +149,7 @@ test('the report names the element, and prints both numbers', async () => {
   assert.ok(a.size === 12)
 })
 
-test('lists, records, maps; a function that ignores its argument, as a cell with its parameters', async () => {
+test('lists, records, maps; a function that ignores its argument, as cells with parameters do', async () => {
   const cell = { weight: draw(3, 4), bias: draw(3) }
   const x = draw(2, 4)
   const loss = () => mean(square(tanh(add(matmul(x, cell.weight, { transposeB: true }), cell.bias))))

@@ -1,7 +1,8 @@
 // Moving, reducing and indexing on the cpu device: strided windows, sums and maxima over axes, rows by index.
 //
-// window and place are each other's adjoint: one reads a strided region of x, the other writes x into one of a zero tensor.
-// Sums are taken in float64 and rounded once. Next: device.ts, which gives these loops their memory.
+// window and place are each other's adjoint: one reads a strided region of x, the other writes x into one of
+// a zero tensor. Sums are taken in float64 and rounded once.
+// Next: device.ts, which gives these loops their memory.
 
 import { UnrolledError } from '../check.ts'
 import type { FloatArray, NumberArray } from '../device.ts'
@@ -9,7 +10,9 @@ import { type Shape, sizeOf, stridesOf } from '../shape.ts'
 import { eachRun } from './elementwise.ts'
 
 /** y[i...] = x[start + sum i_k strides_k] */
-export function window(y: NumberArray, x: NumberArray, start: number, strides: readonly number[], shape: Shape): void {
+export function window(
+  y: NumberArray, x: NumberArray, start: number, strides: readonly number[], shape: Shape,
+): void {
   eachRun(shape, [strides], (iy, [offset], [step], n) => readRun(y, iy, x, start + offset!, step!, n))
 }
 
@@ -29,8 +32,8 @@ function writeRun(y: NumberArray, iy: number, step: number, x: NumberArray, ix: 
 }
 
 /**
- * y = sum or max of x over the axes. Every element of x is visited once, in memory order; an element of y is the running
- * result of those that fall on it: y's strides are 0 along the reduced axes.
+ * y = sum or max of x over the axes. Every element of x is visited once, in memory order; an element of y is
+ * the running result of those that fall on it: y's strides are 0 along the reduced axes.
  */
 export function reduce(
   op: 'sum' | 'max', y: FloatArray, x: FloatArray, ix: number, shape: Shape, axes: readonly number[],
@@ -55,17 +58,20 @@ function sumRun(y: Float64Array, iy: number, step: number, x: FloatArray, ix: nu
 }
 
 function maxRun(y: Float64Array, iy: number, step: number, x: FloatArray, ix: number, n: number): void {
-  for (let i = 0; i < n; i++) y[iy + i * step] = Math.max(y[iy + i * step], x[ix + i]) // Math.max passes NaN on
+  // Math.max passes NaN on
+  for (let i = 0; i < n; i++) y[iy + i * step] = Math.max(y[iy + i * step], x[ix + i])
 }
 
 /** y[t, b] = x[lengths_b - 1 - t, b] inside the sequence, x[t, b] past its end; x is [T, B, rest] */
 export function reverseTime(
-  y: FloatArray, x: FloatArray, ix: number, lengths: NumberArray, il: number, T: number, B: number, rest: number,
+  y: FloatArray, x: FloatArray, ix: number, lengths: NumberArray, il: number,
+  T: number, B: number, rest: number,
 ): void {
   for (let b = 0; b < B; b++) {
     const length = lengths[il + b]
     if (!(length >= 0 && length <= T)) {
-      throw new UnrolledError(`reverseTime: length ${length} at position ${b} is out of range; it must be 0 to ${T}`)
+      throw new UnrolledError(
+        `reverseTime: length ${length} at position ${b} is out of range; it must be 0 to ${T}`)
     }
     for (let t = 0; t < T; t++) {
       const from = ix + ((t < length ? length - 1 - t : t) * B + b) * rest
@@ -76,7 +82,8 @@ export function reverseTime(
 
 /** y[n] = table[index_n]; table is [V, D], y [N, D] */
 export function gatherRows(
-  y: FloatArray, table: FloatArray, it: number, index: NumberArray, ii: number, N: number, V: number, D: number,
+  y: FloatArray, table: FloatArray, it: number, index: NumberArray, ii: number,
+  N: number, V: number, D: number,
 ): void {
   for (let n = 0; n < N; n++) {
     const v = checkIndex('gather', index[ii + n], n, V)
@@ -86,7 +93,8 @@ export function gatherRows(
 
 /** y[index_n] += rows[n]; y is [V, D], zero before */
 export function scatterAddRows(
-  y: FloatArray, rows: FloatArray, ir: number, index: NumberArray, ii: number, N: number, V: number, D: number,
+  y: FloatArray, rows: FloatArray, ir: number, index: NumberArray, ii: number,
+  N: number, V: number, D: number,
 ): void {
   for (let n = 0; n < N; n++) {
     const v = checkIndex('scatterAdd', index[ii + n], n, V)

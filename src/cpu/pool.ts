@@ -1,10 +1,11 @@
-// Memory of the cpu device: typed arrays that are used again. A training step asks for the same sizes each time, so a
-// free list per (type, length) makes a step allocate nothing after the first, and keeps its working set warm in the cache.
+// Memory of the cpu device: typed arrays that are used again. A training step asks for the same sizes each
+// time, so a free list per (type, length) makes a step allocate nothing after the first, and keeps its
+// working set warm in the cache. Next: ../scope.ts, which says when memory comes back here.
 
 import { TapeError } from '../check.ts'
 import type { Device, DType, Memory, MemoryReport, NumberArray } from '../device.ts'
 
-/** A typed array and its bookkeeping. A new one is made for each use, so that a stale holder is recognised. */
+/** A typed array and its bookkeeping: a new one for each use, so that a stale holder is recognised. */
 export class CpuMemory implements Memory {
   readonly device: Device
   readonly dtype: DType
@@ -45,8 +46,8 @@ export class Pool {
     this.lost.unregister(memory)
     const bytes = memory.data.byteLength
     this.count(-bytes, -1)
-    // Sizes that never come back must not pile up. A steady loop keeps somewhat more than its peak, since not all
-    // of its sizes are in use at once; a bound at the peak itself would empty the pool in every step.
+    // Sizes that never come back must not pile up. A steady loop keeps somewhat more than its peak, since not
+    // all of its sizes are in use at once; a bound at the peak itself would empty the pool in every step.
     if (this.pooled + bytes > 2 * this.peak) this.empty()
     const key = `${memory.dtype}${memory.length}`
     const list = this.lists.get(key)

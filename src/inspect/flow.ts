@@ -1,12 +1,13 @@
 // Gradient flow: what backpropagation through time sums, made visible.
 //
-//   dLoss/dh_t          for every layer, direction and t: how strongly the loss still depends on that state, by all
-//                       ways: through later steps, this step's output, and for an LSTM's c_t through its h_t
-//   contributions       each step's own term of a shared weight's gradient: dLoss/dW = sum over t of contribution_t
+//   dLoss/dh_t       for every layer, direction and t: how strongly the loss still depends on that state, by
+//                    all ways: through later steps, this step's output, and for an LSTM's c_t through its h_t
+//   contributions    each step's own term of a shared weight's gradient: dLoss/dW = sum over t of these
 //
-// In a net whose gradient vanishes, dLoss/dh_t falls off exponentially as t goes back from the loss; where it explodes, it
-// grows (Bengio et al. 1994; Pascanu et al. 2013). A cell whose input product is done for all steps at once has one gradient
-// for the product; each step's part of it comes from that step's pre-activation gradient (`replay` in nn/unroll.ts).
+// In a net whose gradient vanishes, dLoss/dh_t falls off exponentially as t goes back from the loss; where it
+// explodes, it grows (Bengio et al. 1994; Pascanu et al. 2013). An input product that is done for all steps
+// at once has one gradient; each step's part of it comes from that step's pre-activation gradient
+// (`replay` in nn/unroll.ts, which to read next).
 
 import { showWhere, type Where } from '../context.ts'
 import { add, mul, sqrt, square } from '../ops/elementwise.ts'
@@ -40,7 +41,7 @@ interface Measured {
 }
 
 /**
- * The norms of dLoss/dh_t and of each step's contribution to each parameter, ordered by name, layer, direction and t.
+ * The norms of dLoss/dh_t and of each step's contribution to each parameter, by name, layer, direction and t.
  * @param tape the tape that recorded the loss: still open, not stale
  * @param params the parameters whose contributions are wanted; none, if left out
  */
@@ -62,7 +63,7 @@ export async function gradientFlow(
   return { states: await readAll([...states.values()]), contributions: await readAll(contributions.measured) }
 }
 
-/** Everything that the tape did not compute: parameters, inputs, the first state. Gradients are followed down to them. */
+/** All that the tape did not compute: parameters, inputs, the first state. Gradients are followed to them. */
 function outsiders(tape: Tape): Tensor[] {
   const computed = new Set(tape.records.flatMap((record) => record.outputs))
   const inputs = tape.records.flatMap((record) => record.inputs)
@@ -70,8 +71,9 @@ function outsiders(tape: Tape): Tensor[] {
 }
 
 /**
- * Every state, by the tensor whose gradient is dLoss/dstate_t. That is the one which step t computed, since the
- * step's output may be made from it too; a part of the state that was only handed on has its `state` record alone.
+ * Every state, by the tensor whose gradient is dLoss/dstate_t. That is the one which step t computed, since
+ * the step's output may be made from it too; a part of the state that was only handed on has its `state`
+ * record alone.
  */
 function statesOf(tape: Tape): Map<Tensor, Measured> {
   const made = new Map<Tensor, string>() // by which step
@@ -110,7 +112,7 @@ class Contributions {
     this.sums.set(x, this.tape.keep(sum ? untracked(() => add(sum, dx)) : dx, sum))
   }
 
-  /** The input product of all steps: each step's part, from the gradient of that step's pre-activations alone. */
+  /** The input product of all steps: each step's part, from that step's pre-activation gradient alone. */
   addReplayed({ where, replay }: TapeRecord, dys: readonly Tensor[]): void {
     const wanted = [...this.names.keys()]
     dys.forEach((dy, t) => untracked(() => {
@@ -143,7 +145,7 @@ async function readAll(measured: readonly Measured[]): Promise<FlowEntry[]> {
   return entries.sort((a, b) => (order(a) < order(b) ? -1 : 1))
 }
 
-/** A bar chart in text, one line per step; bars are logarithmic, from 1e-12 of the largest norm to all of it. */
+/** A bar chart in text, one line per step; bars are logarithmic, from 1e-12 of the largest norm up to it. */
 export function formatFlow(entries: readonly FlowEntry[], width = 40): string {
   const largest = entries.reduce((most, { norm }) => Math.max(most, norm), 0)
   const lines: string[] = []

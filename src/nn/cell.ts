@@ -2,9 +2,10 @@
 //
 //   step(x_t, state_{t-1}) -> { output: y_t, state: state_t }
 //
-// A state is a value that the caller holds: a record of tensors such as { h } or { h, c }, or any nesting of them. The zero
-// state is data like any other. Most cells multiply x_t by a matrix; those split step into `project` (that product, which
-// can be done for all time steps at once) and `advance` (the recurrent rest). Read elman.ts next, then unroll.ts.
+// A state is a value that the caller holds: a record of tensors such as { h } or { h, c }, or any nesting of
+// them. The zero state is data like any other. Most cells multiply x_t by a matrix; those split step into
+// `project` (that product, which can be done for all time steps at once) and `advance` (the recurrent rest).
+// Next: elman.ts, then unroll.ts.
 
 import { check, checkCount, show } from '../check.ts'
 import type { Device } from '../device.ts'
@@ -68,7 +69,10 @@ export function checkCellOptions(name: string, { inputs, hidden, device, rng }: 
   check(rng !== undefined, () => `${name}: rng is missing; pass a generator, such as random(1)`)
 }
 
-/** A parameter drawn uniformly from [-bound, bound): PyTorch's way for recurrent and linear layers. It is yours, not a tape's. */
+/**
+ * A parameter drawn uniformly from [-bound, bound): PyTorch's way for recurrent and linear layers.
+ * It is yours, not a tape's.
+ */
 export function uniformParameter(shape: Shape, bound: number, device: Device, rng: Random): Tensor {
   return unowned(() => tensor(rng.uniform(sizeOf(shape), -bound, bound), { shape, device }))
 }
@@ -79,7 +83,7 @@ export function checkInput(name: string, x: Tensor, inputs: number): void {
     `${name}: x is ${show(x.shape)}; it must be [B, ${inputs}]`)
 }
 
-/** The same for what `advance` is given: the product of one step, `width` wide, and a state of these sizes. */
+/** The same for what `advance` gets: the product of one step, `width` wide, and a state of these sizes. */
 export function checkAdvance(
   name: string, projected: Tensor, width: number,
   state: { readonly [name: string]: Tensor | undefined }, sizes: { readonly [name: string]: number },

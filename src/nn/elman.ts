@@ -2,8 +2,9 @@
 //
 //   h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)        y_t = h_t
 //
-// f is tanh, relu, or the logistic function (Elman's own). Weights have the names, shapes and initialisation of PyTorch's
-// RNNCell: all uniform in ±1/sqrt(H). Next: lstm.ts, which cures this cell's vanishing gradient; unroll.ts runs it over time.
+// f is tanh, relu, or the logistic function (Elman's own). Weights have the names, shapes and initialisation
+// of PyTorch's RNNCell: all uniform in ±1/sqrt(H).
+// Next: lstm.ts, which cures this cell's vanishing gradient; unroll.ts, which runs it over time.
 
 import { UnrolledError } from '../check.ts'
 import { add, relu, sigmoid, tanh } from '../ops/elementwise.ts'
@@ -20,7 +21,9 @@ const nonlinearities: Record<Nonlinearity, (x: Tensor) => Tensor> = { tanh, relu
 /** The function of that name. */
 export function nonlinearityNamed(cell: string, name: Nonlinearity): (x: Tensor) => Tensor {
   const f = nonlinearities[name]
-  if (!f) throw new UnrolledError(`${cell}: nonlinearity is ${String(name)}; it must be tanh, relu or logistic`)
+  if (!f) {
+    throw new UnrolledError(`${cell}: nonlinearity is ${String(name)}; it must be tanh, relu or logistic`)
+  }
   return f
 }
 

@@ -1,12 +1,13 @@
-// The gated recurrent unit of Cho et al. 2014: two gates and no separate memory, three quarters of an LSTM's weights.
+// The gated recurrent unit of Cho et al. 2014: two gates, no separate memory, 3/4 of an LSTM's weights.
 //
 //   r = sigmoid(W_r x + b_ir + U_r h + b_hr)           how much of the past the candidate sees
 //   z = sigmoid(W_z x + b_iz + U_z h + b_hz)           how much of the past stays
 //   n = tanh   (W_n x + b_in + r ⊙ (U_n h + b_hn))     the candidate
 //   h_t = (1 - z) ⊙ n + z ⊙ h_{t-1}
 //
-// The reset gate comes after the recurrent product, as in PyTorch and cuDNN, so that U h is one product; b_hn is inside r's
-// reach and cannot be merged with b_in. Gates lie in the order r z n: weight_ih [3H, D], weight_hh [3H, H].
+// The reset gate comes after the recurrent product, as in PyTorch and cuDNN, so that U h is one product; b_hn
+// is inside r's reach and cannot be merged with b_in. Gates lie in the order r z n: weight_ih [3H, D],
+// weight_hh [3H, H]. Next: unroll.ts.
 
 import { add, mul, sigmoid, sub, tanh } from '../ops/elementwise.ts'
 import { affine } from '../ops/matmul.ts'

@@ -4,8 +4,9 @@
 //   y_t = sigmoid(W_ho h_t + b_ho)                 outputs
 //   s_t = mu s_{t-1} + y_t                         what the next step sees
 //
-// x is the plan, held constant or not. Where Elman's context is the hidden layer, Jordan's is what the net has said so far,
-// so a teacher can put the right output in its place. Weights start uniform in ±1/sqrt(H).
+// x is the plan, held constant or not. Where Elman's context is the hidden layer, Jordan's is what the net
+// has said so far, so a teacher can put the right output in its place. Weights start uniform in ±1/sqrt(H).
+// Next: lstm.ts.
 
 import { checkCount, UnrolledError } from '../check.ts'
 import { add, mul, sigmoid } from '../ops/elementwise.ts'
@@ -34,7 +35,8 @@ export interface JordanState {
 /** A Jordan cell. Jordan 1986, "Attractor dynamics and parallelism in a connectionist sequential machine". */
 export function jordan(options: JordanOptions): ProjectedCell<JordanState> {
   checkCellOptions('jordan', options)
-  const { inputs: D, hidden: H, outputs: O = H, bias = true, decay = 0.5, nonlinearity = 'logistic', device, rng } = options
+  const { inputs: D, hidden: H, outputs: O = H, bias = true, device, rng } = options
+  const { decay = 0.5, nonlinearity = 'logistic' } = options
   checkCount('jordan: outputs', O)
   if (!(decay >= 0 && decay < 1)) throw new UnrolledError(`jordan: decay is ${decay}; it must lie in [0, 1)`)
   const f = nonlinearityNamed('jordan', nonlinearity)

@@ -1,9 +1,10 @@
-// The two layers beside a recurrent one: linear turns hidden values into logits, embedding turns symbols into vectors.
+// The two layers beside a recurrent one: linear makes logits of hidden values, embedding vectors of symbols.
 //
-//   linear:     y = x W^T + b,  weight [out, in], bias [out], uniform in ±1/sqrt(in)      (PyTorch's nn.Linear)
-//   embedding:  y = weight[index],  weight [V, D], normal with deviation 1                (PyTorch's nn.Embedding)
+//   linear:     y = x W^T + b,  weight [out, in], bias [out], uniform in ±1/sqrt(in)  (PyTorch's nn.Linear)
+//   embedding:  y = weight[index],  weight [V, D], normal with deviation 1         (PyTorch's nn.Embedding)
 //
-// A layer is a function that carries its parameters; `parameters` names those of several layers for the optimiser.
+// A layer is a function that carries its parameters; `parameters` names those of several layers for the
+// optimiser. Next: train/language-model.ts, which puts these and a recurrent layer together.
 
 import { check, checkCount, show, UnrolledError } from '../check.ts'
 import type { Device } from '../device.ts'
@@ -33,7 +34,9 @@ export function linear(
 }
 
 /** An embedding: indices [...] (int32) -> [..., dimensions]. */
-export function embedding(options: { symbols: number, dimensions: number, device: Device, rng: Random }): Layer {
+export function embedding(
+  options: { symbols: number, dimensions: number, device: Device, rng: Random },
+): Layer {
   const { symbols: V, dimensions: D, device, rng } = options
   checkCount('embedding: symbols', V)
   checkCount('embedding: dimensions', D)
@@ -46,7 +49,10 @@ export interface HasParameters {
   readonly parameters: Named
 }
 
-/** The parameters of several layers in order, named "layer.parameter": parameters({ cell, head }) has "cell.weight_ih". */
+/**
+ * The parameters of several layers in order, named "layer.parameter":
+ * parameters({ cell, head }) has "cell.weight_ih".
+ */
 export function parameters(layers: { readonly [name: string]: HasParameters }): Map<string, Tensor> {
   const all = new Map<string, Tensor>()
   for (const [layer, { parameters: own }] of Object.entries(layers)) {
@@ -57,22 +63,28 @@ export function parameters(layers: { readonly [name: string]: HasParameters }): 
 
 /**
  * Writes values into parameters of the same names and shapes, in place.
- * @throws UnrolledError if a name is missing or unknown, or a shape or length differs; then nothing was written
+ * @throws UnrolledError if a name is missing or unknown, or a shape or length differs; nothing is written
  */
 export function loadParameters(
-  target: ReadonlyMap<string, Tensor>, values: ReadonlyMap<string, { shape: readonly number[], data: ArrayLike<number> }>,
+  target: ReadonlyMap<string, Tensor>,
+  values: ReadonlyMap<string, { shape: readonly number[], data: ArrayLike<number> }>,
 ): void {
   for (const [name, x] of target) {
     const value = values.get(name)
     if (!value) throw new UnrolledError(`load: the parameter ${name} is missing`)
     check(show(value.shape) === show(x.shape), () =>
-      `load: ${name} is ${show(value.shape)} in what is loaded, and ${show(x.shape)} in this net; they must be equal`)
+      `load: ${name} is ${show(value.shape)} in what is loaded, and ${show(x.shape)} in this net; ` +
+      'they must be equal')
     check(value.data.length === x.size, () =>
       `load: ${name} has ${value.data.length} values in what is loaded; ` +
       `its shape ${show(x.shape)} holds ${x.size}`)
   }
-  for (const name of values.keys()) if (!target.has(name)) throw new UnrolledError(`load: this net has no parameter ${name}`)
+  for (const name of values.keys()) {
+    if (!target.has(name)) throw new UnrolledError(`load: this net has no parameter ${name}`)
+  }
   untracked(() => {
-    for (const [name, x] of target) x.assign(tensor(values.get(name)!.data, { shape: x.shape, device: x.device }))
+    for (const [name, x] of target) {
+      x.assign(tensor(values.get(name)!.data, { shape: x.shape, device: x.device }))
+    }
   })
 }

@@ -1,12 +1,13 @@
-// Long short-term memory: a state c that is added to, not multiplied through, so that its gradient need not vanish.
+// Long short-term memory: a state c that is added to, not multiplied through: its gradient need not vanish.
 //
-//   i = sigmoid(W_i x + U_i h + b_i)      what to let in              c_t = f ⊙ c_{t-1} + i ⊙ g
-//   f = sigmoid(W_f x + U_f h + b_f)      what to keep                h_t = o ⊙ tanh(c_t)
-//   g = tanh   (W_g x + U_g h + b_g)      what to write               with projection: h_t = W_hr (o ⊙ tanh(c_t))
+//   i = sigmoid(W_i x + U_i h + b_i)      what to let in        c_t = f ⊙ c_{t-1} + i ⊙ g
+//   f = sigmoid(W_f x + U_f h + b_f)      what to keep          h_t = o ⊙ tanh(c_t)
+//   g = tanh   (W_g x + U_g h + b_g)      what to write         with projection: h_t = W_hr (o ⊙ tanh(c_t))
 //   o = sigmoid(W_o x + U_o h + b_o)      what to show
 //
-// Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000; projection: Sak et al. 2014. The four gates lie
-// in one matrix in PyTorch's order i f g o: weight_ih [4H, D], weight_hh [4H, H] (or P); b = bias_ih + bias_hh. Next: gru.ts.
+// Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000; projection: Sak et al. 2014. The
+// four gates lie in one matrix in PyTorch's order i f g o: weight_ih [4H, D], weight_hh [4H, H] (or P), and
+// b = bias_ih + bias_hh. Next: gru.ts.
 
 import { check } from '../check.ts'
 import { add, mul, sigmoid, tanh } from '../ops/elementwise.ts'
@@ -30,11 +31,12 @@ export interface LstmState {
   readonly [name: string]: Tensor
 }
 
-/** An LSTM cell: PyTorch's nn.LSTMCell, and its nn.LSTM's projection. All weights start uniform in ±1/sqrt(H). */
+/** An LSTM cell: PyTorch's nn.LSTMCell, and nn.LSTM's projection. Weights start uniform in ±1/sqrt(H). */
 export function lstm(options: LstmOptions): ProjectedCell<LstmState> {
   checkCellOptions('lstm', options)
   const { inputs: D, hidden: H, bias = true, projection: P = 0, device, rng } = options
-  check(Number.isInteger(P) && P >= 0 && P < H, () => `lstm: projection is ${P}; it must be 0 (none) or less than hidden, ${H}`)
+  check(Number.isInteger(P) && P >= 0 && P < H, () =>
+    `lstm: projection is ${P}; it must be 0 (none) or less than hidden, ${H}`)
   const outputs = P || H
   const parameter = (...shape: number[]) => uniformParameter(shape, 1 / Math.sqrt(H), device, rng)
   const weight_ih = parameter(4 * H, D)

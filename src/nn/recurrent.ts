@@ -1,10 +1,11 @@
-// PyTorch's nn.RNN, nn.LSTM and nn.GRU: layers and directions of one kind of cell, with PyTorch's names, order and shapes.
+// PyTorch's nn.RNN, nn.LSTM and nn.GRU: layers and directions of one cell, in PyTorch's names, order, shapes.
 //
-//   layer k reads the outputs of layer k-1; with two directions each layer's output is [forward; reverse], 2H wide
+//   layer k     reads the outputs of layer k-1; with two directions these are [forward; reverse], 2H wide
 //   parameters  weight_ih_l{k}{_reverse}  weight_hh_...  bias_ih_...  bias_hh_...  weight_hr_... (projection)
 //   state       h [L * directions, B, H], layer by layer, forward before reverse; an LSTM's c beside it
 //
-// Dropout falls between layers, not after the last (Zaremba et al. 2014), and only when a generator is passed to the call.
+// Dropout falls between layers, not after the last (Zaremba et al. 2014), and only when a generator is passed
+// to the call. Next: train/language-model.ts.
 
 import { check, checkCount, show, UnrolledError } from '../check.ts'
 import { dropout as drop } from '../ops/dropout.ts'
@@ -40,14 +41,20 @@ export interface RecurrentState {
 export interface RunOptions {
   /** zeros unless given */
   state?: RecurrentState
-  /** the length of each sequence, 1 to T: outputs past the end are zero, final states are those at each one's own end */
+  /**
+   * the length of each sequence, 1 to T: outputs past the end are zero,
+   * final states are those at each one's own end
+   */
   lengths?: ArrayLike<number>
   /** draws the dropout masks: pass it in training, leave it out in evaluation */
   rng?: Random
 }
 
 export interface Recurrent {
-  /** xs [T, B, inputs] -> outputs [T, B, directions * H]; a single sequence [T, inputs] works too, without B throughout */
+  /**
+   * xs [T, B, inputs] -> outputs [T, B, directions * H];
+   * a single sequence [T, inputs] works too, without B throughout
+   */
   (xs: Tensor, options?: RunOptions): { outputs: Tensor, state: RecurrentState }
   readonly parameters: Named
   /** the size of an output: directions * (P or H) */
@@ -75,7 +82,7 @@ function checkOptions(options: RecurrentOptions): void {
   if (nonlinearity && kind !== 'RNN') refuse(`nonlinearity is for the RNN; kind is ${kind}`)
 }
 
-/** Layers of recurrent cells with everything that PyTorch's nn.RNN, nn.LSTM and nn.GRU do, under the same names. */
+/** Layers of recurrent cells that do all that PyTorch's nn.RNN, nn.LSTM and nn.GRU do, by the same names. */
 export function recurrent(options: RecurrentOptions): Recurrent {
   checkOptions(options)
   const { layers: L = 1, bidirectional = false, dropout: p = 0, batchFirst = false, device } = options
@@ -85,7 +92,8 @@ export function recurrent(options: RecurrentOptions): Recurrent {
   for (let layer = 0; layer < L; layer++) {
     for (const direction of directions) {
       const below = cells.at(-1)
-      const cell = makeCell(options, layer === 0 || !below ? options.inputs : below.outputs * directions.length)
+      const width = layer === 0 || !below ? options.inputs : below.outputs * directions.length
+      const cell = makeCell(options, width)
       cells.push(cell)
       const suffix = `_l${layer}${direction === 'reverse' ? '_reverse' : ''}`
       for (const [name, x] of Object.entries(cell.parameters)) parameters[name + suffix] = x
@@ -123,7 +131,8 @@ export function recurrent(options: RecurrentOptions): Recurrent {
       })
       inputs = sides.length === 1 ? sides[0] : concat(sides, -1)
     }
-    return { outputs: inputs, state: Object.fromEntries(names.map((name) => [name, stack(finals.map((s) => s[name]))])) }
+    const last = Object.fromEntries(names.map((name) => [name, stack(finals.map((s) => s[name]))]))
+    return { outputs: inputs, state: last }
   }
 
   /** Brings the accepted layouts to [T, B, D] and the results back. */
@@ -139,7 +148,8 @@ export function recurrent(options: RecurrentOptions): Recurrent {
 
   function runSingle(xs: Tensor, { state, ...rest }: RunOptions) {
     const withBatch = (s: RecurrentState) => mapState(s, (x) => reshape(x, [x.shape[0], 1, x.shape[1]]))
-    const result = runLayers(reshape(xs, [xs.shape[0], 1, xs.shape[1]]), { ...rest, state: state && withBatch(state) })
+    const batch = reshape(xs, [xs.shape[0], 1, xs.shape[1]])
+    const result = runLayers(batch, { ...rest, state: state && withBatch(state) })
     return {
       outputs: reshape(result.outputs, [xs.shape[0], -1]),
       state: mapState(result.state, (x) => reshape(x, [x.shape[0], x.shape[2]])),

@@ -2,10 +2,11 @@
 //
 //   for t = 0 .. T-1:  y_t, state_t = step(x_t, state_{t-1})        (reverse: t = T-1 .. 0)
 //
-// Run forward, each step appends its records to the tape; run backward over the tape, that is backpropagation through time.
-// If the cell allows, the input product of all steps is one matmul before the loop. Sequences are [T, B, D]. With lengths,
-// a sequence's state stands still outside its own steps and its outputs there are zero: so the final state is that of
-// its own last step, and the reverse direction starts at its own end. Next: recurrent.ts; train/bptt.ts for truncation.
+// Run forward, each step appends its records to the tape; run backward over the tape, that is backpropagation
+// through time. If the cell allows, the input product of all steps is one matmul before the loop. Sequences
+// are [T, B, D]. With lengths, a sequence's state stands still outside its own steps and its outputs there
+// are zero: so the final state is that of its own last step, and the reverse direction starts at its own end.
+// Next: recurrent.ts; train/bptt.ts for truncation.
 
 import { check, show } from '../check.ts'
 import { at, isRecording, type Where } from '../context.ts'
@@ -36,7 +37,9 @@ export interface Unrolled<S extends Tree> {
  * Runs a cell over a sequence xs [T, B, D] from a state (zeros if none is given).
  * @throws ShapeError if xs is not [T, B, D] with T >= 1, or a length is not in 1..T
  */
-export function unroll<S extends Tree>(cell: Cell<S>, xs: Tensor, state?: S, options: UnrollOptions = {}): Unrolled<S> {
+export function unroll<S extends Tree>(
+  cell: Cell<S>, xs: Tensor, state?: S, options: UnrollOptions = {},
+): Unrolled<S> {
   check(xs.rank === 3 && xs.shape[0] >= 1 && xs.shape[2] === cell.inputs, () =>
     `unroll: xs is ${show(xs.shape)}; it must be [T, B, ${cell.inputs}], time first, with one step or more`)
   const [T, B] = xs.shape
@@ -65,7 +68,7 @@ export function unroll<S extends Tree>(cell: Cell<S>, xs: Tensor, state?: S, opt
   return { outputs: at({ ...place, t: 'all' }, () => stack(outputs)), state: current }
 }
 
-/** The cell's step by number: with the input product of all steps done beforehand if the cell can be split so. */
+/** The cell's step by number; the input product of all steps is done beforehand if the cell can be split. */
 function stepper<S extends Tree>(cell: Cell<S>, xs: Tensor) {
   if (!isProjected(cell)) {
     const inputs = unstack(xs) // T times [B, D]
@@ -83,11 +86,12 @@ function oneStep(xs: Tensor, t: number): Tensor {
 /** unstack along time, with a way to compute one step's piece alone again. Views: no copy. */
 function steps(x: Tensor, replay: (t: number) => Tensor): Tensor[] {
   const [T, ...rest] = x.shape
-  const pieces = Array.from({ length: T }, (_, t) => ({ memory: x.memory, offset: x.offset + t * sizeOf(rest), shape: rest }))
+  const pieces = Array.from({ length: T }, (_, t) =>
+    ({ memory: x.memory, offset: x.offset + t * sizeOf(rest), shape: rest }))
   return recordMany('steps', [x], pieces, (dys) => [() => stack(dys)], replay)
 }
 
-/** The same tensor under a record of its own, `state h`: so gradientFlow knows which is h_t. A view: no copy. */
+/** The same tensor under a record of its own, `state h`, so that gradientFlow knows which is h_t. A view. */
 function asState(x: Tensor, path: string): Tensor {
   return record(`state ${path}`, [x], x, (dy) => [() => dy])
 }
@@ -127,13 +131,17 @@ export interface SequenceLayer<S extends Tree = Tree> {
   readonly parameters: { readonly [name: string]: Tensor }
 }
 
-/** Cells one above the other: each layer's outputs are the next one's inputs. The state is the list of the cells' states. */
+/**
+ * Cells one above the other: each layer's outputs are the next one's inputs.
+ * The state is the list of the cells' states.
+ */
 export function stacked(cells: readonly Cell[]): SequenceLayer<readonly Tree[]> {
   check(cells.length > 0, () => 'stacked: it needs at least one cell')
   cells.forEach((cell, k) => {
     const below = cells[k - 1]
     check(!below || cell.inputs === below.outputs, () =>
-      `stacked: cell ${k} takes ${cell.inputs} inputs, but cell ${k - 1} gives ${below!.outputs} outputs; they must be equal`)
+      `stacked: cell ${k} takes ${cell.inputs} inputs, but cell ${k - 1} gives ${below!.outputs} outputs; ` +
+      'they must be equal')
   })
   const run = (xs: Tensor, { state, lengths }: SequenceOptions<readonly Tree[]> = {}) => {
     check(!state || state.length === cells.length, () =>
@@ -150,8 +158,11 @@ export function stacked(cells: readonly Cell[]): SequenceLayer<readonly Tree[]> 
 }
 
 /** Two cells, one forward and one in reverse, their outputs side by side: Schuster and Paliwal 1997. */
-export function bidirectional<S extends Tree>(forward: Cell<S>, reverse: Cell<S>): SequenceLayer<readonly [S, S]> {
-  const run = (xs: Tensor, { state, lengths }: SequenceOptions<readonly [S, S]> = {}): Unrolled<readonly [S, S]> => {
+export function bidirectional<S extends Tree>(
+  forward: Cell<S>, reverse: Cell<S>,
+): SequenceLayer<readonly [S, S]> {
+  const run = (xs: Tensor, options: SequenceOptions<readonly [S, S]> = {}): Unrolled<readonly [S, S]> => {
+    const { state, lengths } = options
     const ahead = unroll(forward, xs, state?.[0], { lengths })
     const back = unroll(reverse, xs, state?.[1], { lengths, direction: 'reverse' })
     return { outputs: concat([ahead.outputs, back.outputs], -1), state: [ahead.state, back.state] }

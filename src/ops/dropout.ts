@@ -1,6 +1,7 @@
-// Dropout (Srivastava et al. 2014): each value is zeroed with probability p and the others grow by 1 / (1 - p), so that the
-// expectation stays. The numbers come from the generator that is passed in: with the same seed and position, the same mask.
-// Leaving dropout out (evaluation) is not calling it.
+// Dropout (Srivastava et al. 2014): each value is zeroed with probability p and the others grow by the factor
+// 1 / (1 - p), so that the expectation stays. The numbers come from the generator that is passed in: with the
+// same seed and position, the same mask. Leaving dropout out (evaluation) is not calling it.
+// Next: ../random.ts for the generator; nn/recurrent.ts for its place between layers.
 
 import { UnrolledError } from '../check.ts'
 import type { Random } from '../random.ts'

@@ -1,9 +1,10 @@
-// Elementwise ops, each with its vjp beside it. Two tensors are broadcast as NumPy does it; a number stands for a scalar.
-// Values are stable in float32 for |x| = 100, and so are gradients: sigmoid' is y (1 - y), softplus' is sigmoid(x).
+// Elementwise ops, each with its vjp beside it. Two tensors are broadcast as NumPy does it; a number stands
+// for a scalar. Values are stable in float32 for |x| = 100, and so are gradients: sigmoid' is y (1 - y),
+// softplus' is sigmoid(x).
 //
-// `dy => [...]` gives, for dy = dLoss/dy, one gradient per input. For two operands, `broadcast` sums each gradient over the
-// axes along which its operand was repeated. Composed ops (silu, gelu, clamp) get their gradients from their parts.
-// Next: reduce.ts for sumTo; matmul.ts.
+// `dy => [...]` gives, for dy = dLoss/dy, one gradient per input. For two operands, `broadcast` sums each
+// gradient over the axes along which its operand was repeated. Composed ops (silu, gelu, clamp) get their
+// gradients from their parts. Next: reduce.ts for sumTo; matmul.ts.
 
 import { check, show, UnrolledError } from '../check.ts'
 import type { BinaryOp, UnaryOp } from '../device.ts'
@@ -18,7 +19,10 @@ function unary(op: UnaryOp, x: Tensor): Result {
   return { memory: x.device.unary(op, x), shape: x.shape }
 }
 
-/** Runs a binary primitive and records it; da and db give the gradients before they are summed to the operands' shapes. */
+/**
+ * Runs a binary primitive and records it; da and db give the gradients
+ * before they are summed to the operands' shapes.
+ */
 function broadcast(
   op: BinaryOp, a: Operand, b: Operand,
   da: ((dy: Tensor, y: Tensor) => Tensor) | null, db: ((dy: Tensor, y: Tensor) => Tensor) | null,
@@ -96,7 +100,9 @@ function winner(a: Operand, b: Operand): Tensor {
 
 /** x kept between low and high; the gradient passes where low <= x <= high */
 export function clamp(x: Tensor, low: number, high: number): Tensor {
-  if (!(low <= high)) throw new UnrolledError(`clamp: low is ${low}, high is ${high}; low must not exceed high`)
+  if (!(low <= high)) {
+    throw new UnrolledError(`clamp: low is ${low}, high is ${high}; low must not exceed high`)
+  }
   return where(greater(low, x), low, where(greater(x, high), high, x))
 }
 
@@ -209,7 +215,10 @@ export function gelu(x: Tensor): Tensor {
   return mul(mul(x, 0.5), add(tanh(inner), 1))
 }
 
-/** The same values, cut off from the tape: no gradient flows back through it. Truncation of BPTT is a detach of the state. */
+/**
+ * The same values, cut off from the tape: no gradient flows back through it.
+ * Truncation of BPTT is a detach of the state.
+ */
 export function detach(x: Tensor): Tensor {
   return record('detach', [x], x, () => [null])
 }
@@ -217,5 +226,6 @@ export function detach(x: Tensor): Tensor {
 /** Throws unless the tensor holds indices. */
 export function checkIndices(op: string, index: Tensor): void {
   check(index.dtype === 'int32', () =>
-    `${op}: the index is ${index.dtype} ${show(index.shape)}; it must be int32: tensor(values, { dtype: 'int32', device })`)
+    `${op}: the index is ${index.dtype} ${show(index.shape)}; it must be int32: ` +
+    "tensor(values, { dtype: 'int32', device })")
 }

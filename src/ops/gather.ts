@@ -1,5 +1,6 @@
-// Rows by index: an embedding is a gather, its gradient a scatter-add (rows that are used twice get the sum), and the other
-// way round. oneHot turns an index into a row that is 1 in one place. Indices are int32 and have no gradient, on purpose.
+// Rows by index: an embedding is a gather, its gradient a scatter-add (rows that are used twice get the sum),
+// and the other way round. oneHot turns an index into a row that is 1 in one place. Indices are int32 and
+// have no gradient, on purpose. Next: nn/linear.ts for the embedding; loss.ts for oneHot.
 
 import { check, checkCount, show } from '../check.ts'
 import { record } from '../tape.ts'
@@ -8,7 +9,8 @@ import { checkIndices } from './elementwise.ts'
 import { reshape } from './move.ts'
 
 /**
- * y[..., :] = table[index[...], :]: table [V, D], index of any shape, y [...index, D]. This is what an embedding does.
+ * y[..., :] = table[index[...], :]: table [V, D], index of any shape, y [...index, D].
+ * This is what an embedding does.
  * @throws UnrolledError if an index is not in 0..V-1
  */
 export function gather(table: Tensor, index: Tensor): Tensor {

@@ -1,8 +1,10 @@
-// Losses, from logits where there is a choice, because only then are they stable. Each is PyTorch's of the same name.
+// Losses, from logits where there is a choice: only then are they stable. Each is PyTorch's of the same name.
 //
 //   crossEntropy          -sum_v onehot(target)_v logSoftmax(x)_v         (nats)
 //   binaryCrossEntropy    max(x, 0) - x t + log(1 + e^-|x|)               (nats), = softplus(x) - x t
 //   mse (x - t)^2,  l1 |x - t|,  huber: d^2/2 for |d| <= delta, else delta (|d| - delta/2)
+//
+// Next: nn/cell.ts.
 
 import { check, show, UnrolledError } from '../check.ts'
 import { sameShape, type Shape } from '../shape.ts'
@@ -30,13 +32,15 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
   const { ignoreIndex = -100, weight, reduction = 'mean' } = options
   checkIndices('crossEntropy', targets)
   check(logits.rank >= 1 && sameShape(logits.shape.slice(0, -1), targets.shape), () =>
-    `crossEntropy: logits is ${show(logits.shape)}, targets is ${show(targets.shape)}; needed are [..., V] and [...]`)
+    `crossEntropy: logits is ${show(logits.shape)}, targets is ${show(targets.shape)}; ` +
+    'needed are [..., V] and [...]')
   const V = logits.shape.at(-1)!
   check(weight === undefined || sameShape(weight.shape, [V]), () =>
     `crossEntropy: weight is ${show(weight!.shape)}; it must be [${V}], one for each class`)
   const hot = oneHot(targets, V, ignoreIndex) // [..., V], zeros where ignored
   const weighted = weight ? mul(hot, weight) : hot
-  // Chosen by where, not by a product: a class that a mask made impossible (logit -infinity) is 0 x infinity otherwise.
+  // Chosen by where, not by a product: a class that a mask made impossible (logit -infinity) would be
+  // 0 x infinity.
   const chosen = where(hot, logSoftmax(logits), 0)
   const losses = neg(sum(weight ? mul(chosen, weight) : chosen, -1)) // [...]
   if (reduction !== 'mean') return reduce('crossEntropy', losses, reduction)
@@ -61,8 +65,10 @@ export function l1(x: Tensor, target: Tensor, reduction: Reduction = 'mean'): Te
   return reduce('l1', abs(sub(x, target)), reduction)
 }
 
-/** Squared near the target, absolute beyond delta (Huber 1964): with m = min(|d|, delta) it is m (|d| - m / 2). */
-export function huber(x: Tensor, target: Tensor, options: { delta?: number, reduction?: Reduction } = {}): Tensor {
+/** Squared near the target, absolute beyond delta (Huber 1964): m (|d| - m / 2) with m = min(|d|, delta). */
+export function huber(
+  x: Tensor, target: Tensor, options: { delta?: number, reduction?: Reduction } = {},
+): Tensor {
   const { delta = 1, reduction = 'mean' } = options
   checkSame('huber', x.shape, target.shape)
   if (!(delta > 0)) throw new UnrolledError(`huber: delta is ${delta}; it must be a positive number`)
@@ -79,5 +85,6 @@ function reduce(op: string, losses: Tensor, reduction: Reduction): Tensor {
 }
 
 function checkSame(op: string, a: Shape, b: Shape): void {
-  check(sameShape(a, b), () => `${op}: shapes differ; x is ${show(a)}, target is ${show(b)}; they must be equal`)
+  check(sameShape(a, b), () =>
+    `${op}: shapes differ; x is ${show(a)}, target is ${show(b)}; they must be equal`)
 }

@@ -2,8 +2,9 @@
 //
 //   dA = dC B^T        dB = A^T dC
 //
-// Both are matrix products again, and since a transpose is only a flag, nothing is copied. Leading axes are a batch and
-// broadcast. `linear` is what layers use: y = x W^T + b with W [out, in], PyTorch's layout.
+// Both are matrix products again, and since a transpose is only a flag, nothing is copied. Leading axes are a
+// batch and broadcast. `affine` is what layers use: y = x W^T + b with W [out, in], PyTorch's layout.
+// Next: nn/elman.ts, where it is used; cpu/matmul.ts, how it is computed.
 
 import { check, show } from '../check.ts'
 import { broadcastShapes } from '../shape.ts'
@@ -27,7 +28,8 @@ export interface MatmulOptions {
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false } = options
   check(a.rank >= 2 && b.rank >= 2, () =>
-    `matmul: a is ${show(a.shape)}, b is ${show(b.shape)}; both need at least two axes: reshape a vector to [1, n] or [n, 1]`)
+    `matmul: a is ${show(a.shape)}, b is ${show(b.shape)}; both need at least two axes: ` +
+    'reshape a vector to [1, n] or [n, 1]')
   // One matrix b for a whole batch of a: all rows of a at once, one large product.
   if (a.rank > 2 && b.rank === 2 && !transposeA) {
     const flat = matmul(reshape(a, [-1, a.shape.at(-1)!]), b, options)
@@ -58,7 +60,8 @@ function matrixShape(x: Tensor, transposed: boolean): [number, number] {
 /** y = x W^T + b for every row of x: x [..., in], weight [out, in], bias [out] or none; y [..., out]. */
 export function affine(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   check(weight.rank === 2 && x.rank >= 1 && x.shape.at(-1) === weight.shape[1], () =>
-    `linear: x is ${show(x.shape)}, weight is ${show(weight.shape)}; x must end in ${weight.shape[1]} features`)
+    `linear: x is ${show(x.shape)}, weight is ${show(weight.shape)}; ` +
+    `x must end in ${weight.shape[1]} features`)
   const rows = x.rank === 1 ? reshape(x, [1, -1]) : x
   const y = matmul(rows, weight, { transposeB: true })
   const z = bias ? add(y, bias) : y

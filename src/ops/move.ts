@@ -1,7 +1,7 @@
-// Moving values without computing: reshape, transpose, slice, concat, stack, split and their like. Each gradient moves dy back.
-// A reshape, and each piece of a split along the first axis, is a view: the same memory, no copy. So the T time steps of a
-// sequence [T, B, D] cost nothing to take apart, and one record takes all of their gradients together again.
-// Next: gather.ts for moving rows by index.
+// Moving values without computing: reshape, transpose, slice, concat, stack, split and their like. Each
+// gradient moves dy back. A reshape, and each piece of a split along the first axis, is a view: the same
+// memory, no copy. So the T time steps of a sequence [T, B, D] cost nothing to take apart, and one record
+// takes all of their gradients together again. Next: gather.ts for moving rows by index.
 
 import { check, show } from '../check.ts'
 import {
@@ -20,14 +20,17 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   check(valid && sizeOf(full) === x.size, () =>
     `reshape: ${show(x.shape)} holds ${x.size} values; they do not fit ${show(shape)}`)
   if (sameShape(full, x.shape)) return x
-  return record('reshape', [x], { memory: x.memory, offset: x.offset, shape: full }, (dy) => [() => reshape(dy, x.shape)])
+  const view = { memory: x.memory, offset: x.offset, shape: full }
+  return record('reshape', [x], view, (dy) => [() => reshape(dy, x.shape)])
 }
 
 /** Axes in another order; without one, the last two are swapped. y[i_order] = x[i] */
 export function transpose(x: Tensor, order?: readonly number[]): Tensor {
   const axes = order ?? x.shape.map((_, i) => (i < x.rank - 2 ? i : 2 * x.rank - 3 - i))
-  check([...axes].sort().every((axis, i) => axis === i) && axes.length === x.rank && (order !== undefined || x.rank >= 2),
-    () => `transpose: ${show(axes)} is not an order of the axes of ${show(x.shape)}; name each axis 0 to ${x.rank - 1} once`)
+  const isOrder = [...axes].sort().every((axis, i) => axis === i) && axes.length === x.rank
+  check(isOrder && (order !== undefined || x.rank >= 2), () =>
+    `transpose: ${show(axes)} is not an order of the axes of ${show(x.shape)}; ` +
+    `name each axis 0 to ${x.rank - 1} once`)
   const strides = stridesOf(x.shape)
   const shape = axes.map((axis) => x.shape[axis])
   const result = { memory: x.device.window(x, 0, axes.map((axis) => strides[axis]), shape), shape }
@@ -38,10 +41,12 @@ export function transpose(x: Tensor, order?: readonly number[]): Tensor {
 /** x repeated to a larger shape, as broadcasting does. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   check(sameShape(broadcastShapes('broadcastTo', x.shape, shape), shape), () =>
-    `broadcastTo: ${show(x.shape)} does not broadcast to ${show(shape)}; sizes, from the right, must be equal or 1`)
+    `broadcastTo: ${show(x.shape)} does not broadcast to ${show(shape)}; ` +
+    'sizes, from the right, must be equal or 1')
   if (sameShape(x.shape, shape)) return x
   const result = { memory: x.device.window(x, 0, broadcastStrides(x.shape, shape), shape), shape }
-  return record('broadcastTo', [x], result, (dy) => [() => reshape(sum(dy, broadcastAxes(x.shape, shape)), x.shape)])
+  return record('broadcastTo', [x], result, (dy) =>
+    [() => reshape(sum(dy, broadcastAxes(x.shape, shape)), x.shape)])
 }
 
 /** Elements from `start` up to, not including, `end` along an axis; negative positions count from the end. */
@@ -51,7 +56,8 @@ export function slice(x: Tensor, axis: number, start: number, end?: number): Ten
   const from = start < 0 ? start + n : start
   const to = end === undefined ? n : end < 0 ? end + n : end
   check(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= n, () =>
-    `slice: ${start} to ${end ?? n} does not lie in axis ${axis} of ${show(x.shape)}, which has ${n} elements`)
+    `slice: ${start} to ${end ?? n} does not lie in axis ${axis} of ${show(x.shape)}, ` +
+    `which has ${n} elements`)
   const strides = stridesOf(x.shape)
   const shape = x.shape.map((size, i) => (i === along ? to - from : size))
   const offset = from * strides[along]
@@ -98,7 +104,8 @@ export function split(x: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
   const along = normalizeAxis('split', axis, x.shape)
   const total = sizes.reduce((all, size) => all + size, 0)
   check(total === x.shape[along] && sizes.every((size) => Number.isInteger(size) && size >= 0), () =>
-    `split: sizes ${show(sizes)} add up to ${total}; axis ${axis} of ${show(x.shape)} has ${x.shape[along]} elements`)
+    `split: sizes ${show(sizes)} add up to ${total}; ` +
+    `axis ${axis} of ${show(x.shape)} has ${x.shape[along]} elements`)
   const strides = stridesOf(x.shape)
   const isView = x.shape.slice(0, along).every((size) => size === 1)
   let start = 0
@@ -148,8 +155,8 @@ export function flip(x: Tensor, axis: number): Tensor {
 }
 
 /**
- * Turns each sequence of a batch around inside its own length: y[t, b] = x[lengths_b - 1 - t, b]; padding stays in place.
- * x is [T, B, ...], lengths [B] int32. It is its own inverse, and so its own gradient.
+ * Turns each sequence of a batch around inside its own length: y[t, b] = x[lengths_b - 1 - t, b]; padding
+ * stays in place. x is [T, B, ...], lengths [B] int32. It is its own inverse, and so its own gradient.
  */
 export function reverseTime(x: Tensor, lengths: Tensor): Tensor {
   checkIndices('reverseTime', lengths)

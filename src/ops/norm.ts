@@ -3,7 +3,8 @@
 //   layerNorm  y = (x - mean) / sqrt(variance + eps) * weight + bias      (Ba, Kiros and Hinton 2016, eq. 3)
 //   rmsNorm    y = x / sqrt(mean(x^2) + eps) * weight                     (Zhang and Sennrich 2019, eq. 4)
 //
-// The variance is the mean square of the deviations (divided by D, not D - 1). Composed: gradients come from the parts.
+// The variance is the mean square of the deviations (divided by D, not D - 1). Composed: gradients come from
+// the parts. Next: loss.ts.
 
 import { check, show } from '../check.ts'
 import type { Tensor } from '../tensor.ts'

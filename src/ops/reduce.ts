@@ -1,9 +1,11 @@
-// Reductions over axes: sum, mean, max, logsumexp. A repeated value's gradient is a sum; a summed value's gradient is repeated.
-// `axes` may be one axis, several, or nothing for all; negative axes count from the end; `keep` leaves them as size 1.
-// Next: softmax.ts, which is built on logsumexp.
+// Reductions over axes: sum, mean, max, logsumexp. A repeated value's gradient is a sum; a summed value's
+// gradient is repeated. `axes` may be one axis, several, or nothing for all; negative axes count from the
+// end; `keep` leaves them as size 1. Next: softmax.ts, which is built on logsumexp.
 
 import { check, show } from '../check.ts'
-import { broadcastAxes, broadcastShapes, normalizeAxes, reducedShape, sameShape, type Shape } from '../shape.ts'
+import {
+  broadcastAxes, broadcastShapes, normalizeAxes, reducedShape, sameShape, type Shape,
+} from '../shape.ts'
 import { record } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 import { add, detach, div, equal, exp, isFinite, log, mul, sub, where } from './elementwise.ts'
@@ -30,7 +32,8 @@ export function mean(x: Tensor, axes?: Axes, keep = false): Tensor {
 /** The largest value over the axes; values that tie for it share its gradient equally. */
 export function max(x: Tensor, axes?: Axes, keep = false): Tensor {
   const list = normalizeAxes('max', axes, x.shape)
-  check(list.every((axis) => x.shape[axis] > 0), () => `max: x is ${show(x.shape)}; the largest of no values does not exist`)
+  check(list.every((axis) => x.shape[axis] > 0), () =>
+    `max: x is ${show(x.shape)}; the largest of no values does not exist`)
   const result = { memory: x.device.reduce('max', x, list), shape: reducedShape(x.shape, list, keep) }
   const kept = reducedShape(x.shape, list, true)
   return record('max', [x], result, (dy, y) => [() => {
@@ -40,9 +43,10 @@ export function max(x: Tensor, axes?: Axes, keep = false): Tensor {
 }
 
 /**
- * log(sum(e^x)) over the axes, computed as m + log(sum(e^(x - m))) with m the largest x, so that nothing overflows.
- * m is a constant of the calculation: the result does not depend on it, so no gradient flows through it. Where the largest
- * x is infinite, m is 0: then infinity - infinity never arises, and no finite x at all gives -infinity.
+ * log(sum(e^x)) over the axes, computed as m + log(sum(e^(x - m))) with m the largest x, so that nothing
+ * overflows. m is a constant of the calculation: the result does not depend on it, so no gradient flows
+ * through it. Where the largest x is infinite, m is 0: then infinity - infinity never arises, and no finite x
+ * at all gives -infinity.
  */
 export function logsumexp(x: Tensor, axes?: Axes, keep = false): Tensor {
   const list = normalizeAxes('logsumexp', axes, x.shape)

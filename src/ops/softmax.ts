@@ -1,5 +1,5 @@
-// softmax and its logarithm, over one axis (the last, unless told). logSoftmax(x) = x - logsumexp(x) never overflows and
-// never takes the log of zero; softmax(x) = e^(logSoftmax(x)). Losses on top of them are in loss.ts.
+// softmax and its logarithm, over one axis (the last, unless told). logSoftmax(x) = x - logsumexp(x) never
+// overflows and never takes the log of zero; softmax(x) = e^(logSoftmax(x)). Next: loss.ts, built on them.
 
 import type { Tensor } from '../tensor.ts'
 import { exp, sub } from './elementwise.ts'

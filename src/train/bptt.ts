@@ -1,17 +1,18 @@
 // Backpropagation through time, whole and truncated, as explicit calls (Werbos 1990; Williams and Peng 1990).
 //
 //   bptt            one tape over the whole sequence: dLoss/dW = sum over t of every step's contribution
-//   truncatedBptt   every k1 steps, one update from the last k1 losses, through the last k2 >= k1 steps: BPTT(k2; k1)
+//   truncatedBptt   BPTT(k2; k1): every k1 steps an update from the last k1 losses, through the last k2 steps
 //
-//        t-k2            t-k1             t
+//        t-k2            t-k1             t          k2 >= k1
 //   ──────┼───────────────┼───────────────┼──────>
 //       saved state    older steps,     new steps: their losses count, here and nowhere else
 //       (a constant)   computed again
 //
-// The state carried over the windows stays as it was first computed. Steps before t-k1 are computed again from the state
-// saved at t-k2, with today's weights, so the gradient is exact for the function that the tape saw: the last k1 losses, as a
-// function of the weights, with the state at t-k2 frozen. So with k2 > k1 the new steps are computed twice as well: on the
-// tape, and once more from the carried state to carry it on. k1 = k2 is the common form: nothing is computed twice.
+// The state carried over the windows stays as it was first computed. Steps before t-k1 are computed again
+// from the state saved at t-k2, with today's weights, so the gradient is exact for the function that the tape
+// saw: the last k1 losses, as a function of the weights, with the state at t-k2 frozen. So with k2 > k1 the
+// new steps are computed twice as well: on the tape, and once more from the carried state to carry it on.
+// With k1 = k2, the common form, nothing is computed twice. Next: loop.ts.
 
 import { check, checkCount, show, UnrolledError } from '../check.ts'
 import { concat, slice } from '../ops/move.ts'
@@ -40,7 +41,9 @@ export interface Bptt<S extends Tree> {
  * Full BPTT: the loss of a whole sequence and its gradients, all on the given tape.
  * @param state the state before the first step; gradients stop there
  */
-export function bptt<S extends Tree>(tape: Tape, net: Net<S>, xs: Tensor, targets: Tensor, state: S): Bptt<S> {
+export function bptt<S extends Tree>(
+  tape: Tape, net: Net<S>, xs: Tensor, targets: Tensor, state: S,
+): Bptt<S> {
   const { outputs, state: last } = net.run(xs, state)
   const loss = net.loss(outputs, targets)
   return { loss, grads: tape.gradients(loss, net.parameters), outputs, state: last }
@@ -56,7 +59,7 @@ export interface TruncationOptions<S extends Tree> {
 }
 
 export interface TruncatedBptt<S extends Tree> {
-  /** The loss of the next k1 steps, xs [k1, B, ...], and its gradients through up to k2 steps, on the given tape. */
+  /** The loss of the next k1 steps, xs [k1, B, ...], and its gradients through up to k2 steps. */
   step(tape: Tape, xs: Tensor, targets: Tensor): { loss: Tensor, grads: GradientMap }
   /** the state after the steps so far, as first computed; it changes with the next step */
   readonly state: S
@@ -74,7 +77,10 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
   const { every: k1, horizon: k2 = k1, initial } = options
   checkCount('truncatedBptt: every', k1)
   checkCount('truncatedBptt: horizon', k2)
-  if (k2 < k1) throw new UnrolledError(`truncatedBptt: horizon is ${k2}, every is ${k1}; the horizon must not be shorter`)
+  if (k2 < k1) {
+    throw new UnrolledError(
+      `truncatedBptt: horizon is ${k2}, every is ${k1}; the horizon must not be shorter`)
+  }
   /** a window is cut here, so that a state is saved k2 steps before each later update */
   const cut = (k1 - (k2 % k1)) % k1
   let time = 0 // steps so far
@@ -113,7 +119,8 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
   }
 
   function step(tape: Tape, xs: Tensor, targets: Tensor) {
-    check(xs.shape[0] === k1, () => `truncatedBptt: xs is ${show(xs.shape)}; a window has ${k1} steps, time first`)
+    check(xs.shape[0] === k1, () =>
+      `truncatedBptt: xs is ${show(xs.shape)}; a window has ${k1} steps, time first`)
     sweep()
     if (k2 === k1) {
       const result = bptt(tape, net, xs, targets, carried)

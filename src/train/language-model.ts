@@ -4,8 +4,9 @@
 //   y_t, state = rnn(x_t, state)       one or more recurrent layers of H units
 //   logits_t = y_t W^T + b             linear head [V, H]; p(s_{t+1} = v) = softmax(logits_t)_v
 //
-// Its loss is the mean cross-entropy in nats per symbol; divided by ln 2 that is bits per character, e^loss the perplexity.
-// Parameters: embedding.weight, rnn.weight_ih_l0, ..., head.weight, head.bias. Next: loop.ts, evaluate.ts.
+// Its loss is the mean cross-entropy in nats per symbol; divided by ln 2 that is bits per character, e^loss
+// the perplexity. Parameters: embedding.weight, rnn.weight_ih_l0, ..., head.weight, head.bias.
+// Next: loop.ts, evaluate.ts.
 
 import { UnrolledError } from '../check.ts'
 import type { Device } from '../device.ts'
@@ -53,9 +54,11 @@ interface Body {
   run(xs: Tensor, state: Tree, rng?: Random): { outputs: Tensor, state: Tree }
 }
 
-function body({ cell, embed, hidden, layers, dropout }: LanguageModelForm, device: Device, rng: Random): Body {
+function body(form: LanguageModelForm, device: Device, rng: Random): Body {
+  const { cell, embed, hidden, layers, dropout } = form
   if (cell === 'jordan') {
-    const cells = Array.from({ length: layers }, (_, k) => jordan({ inputs: k ? hidden : embed, hidden, device, rng }))
+    const cells = Array.from({ length: layers }, (_, k) =>
+      jordan({ inputs: k ? hidden : embed, hidden, device, rng }))
     const deep = stacked(cells)
     return {
       parameters: deep.parameters,
@@ -76,7 +79,9 @@ function body({ cell, embed, hidden, layers, dropout }: LanguageModelForm, devic
  * Builds a language model with fresh parameters.
  * @throws UnrolledError for a form that makes no sense
  */
-export function languageModel(form: LanguageModelForm, options: { device: Device, rng: Random }): LanguageModel {
+export function languageModel(
+  form: LanguageModelForm, options: { device: Device, rng: Random },
+): LanguageModel {
   const { cell, symbols, embed, hidden, layers, dropout } = form
   const { device, rng } = options
   if (!CELLS.includes(cell)) {
@@ -95,7 +100,8 @@ export function languageModel(form: LanguageModelForm, options: { device: Device
     initial: rnn.initial,
     run(ids, state, dropRng) {
       const result = rnn.run(embedded(ids), state, dropRng)
-      const seen = dropRng && layers > 1 && dropout > 0 ? drop(result.outputs, dropout, dropRng) : result.outputs
+      const drops = dropRng && layers > 1 && dropout > 0
+      const seen = drops ? drop(result.outputs, dropout, dropRng) : result.outputs
       return { outputs: head(seen), state: result.state }
     },
     loss: (logits, targets) => crossEntropy(logits, targets, { ignoreIndex: -1 }),

@@ -2,9 +2,10 @@
 //
 //   loss and gradients through time  ->  clip by global norm  ->  optimiser step  ->  carry the state on
 //
-// A step enqueues everything and reads three scalars at its end: loss, gradient norm, whether it clipped. A gradient that is
-// not finite never reaches the parameters: the update is skipped on the device, and the loop stops with an error.
-// The loop yields events; what to print, save or sample is the caller's (cli/train.ts).
+// A step enqueues everything and reads three scalars at its end: loss, gradient norm, whether it clipped. A
+// gradient that is not finite never reaches the parameters: the update is skipped on the device, and the loop
+// stops with an error. The loop yields events; what to print, save or sample is the caller's (cli/train.ts).
+// Next: evaluate.ts.
 
 import { checkCount, UnrolledError } from '../check.ts'
 import { Streams } from '../data/streams.ts'
@@ -60,7 +61,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<StepEvent> {
   checkCount('train: window', window)
   const streams = new Streams(options.ids, batch)
   if (!streams.fits(0, window)) {
-    throw new UnrolledError(`train: each of ${batch} streams holds ${streams.length} symbols; a window of ${window} needs ` +
+    throw new UnrolledError(
+      `train: each of ${batch} streams holds ${streams.length} symbols; a window of ${window} needs ` +
       `${window + 1}: take a smaller batch or window, or more text`)
   }
   const initial = unowned(() => model.initial(batch))
@@ -78,7 +80,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<StepEvent> {
       position += window
       const now = performance.now()
       const fraction = 'steps' in stop ? step / stop.steps : (now - started) / (stop.minutes * 60_000)
-      yield { ...result, tokensPerSecond: (batch * window * 1000) / (now - begun), fraction: Math.min(1, fraction) }
+      const tokensPerSecond = (batch * window * 1000) / (now - begun)
+      yield { ...result, tokensPerSecond, fraction: Math.min(1, fraction) }
       if (fraction >= 1) return
     }
   } finally {
@@ -89,7 +92,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<StepEvent> {
 
 /** One update from one window. */
 async function trainStep(
-  options: TrainOptions, bptt: TruncatedBptt<Tree>, window: { inputs: Int32Array, targets: Int32Array }, step: number,
+  options: TrainOptions, bptt: TruncatedBptt<Tree>,
+  window: { inputs: Int32Array, targets: Int32Array }, step: number,
 ) {
   const { model, batch, optimizer, schedule, clip } = options
   const shape = [window.inputs.length / batch, batch]
