@@ -1,5 +1,6 @@
-// Every cell with its variants, for the gradient check: unrolled over time, with respect to each parameter, the inputs and
-// the first state. A test fails if a cell is exported and has no row here. Next: gradcheck.ts.
+// Every cell with its variants, for the gradient check: unrolled over time, with respect to each parameter,
+// the inputs and the first state. A test fails if a cell is exported and has no row here.
+// Next: gradcheck.ts.
 
 import type { CellOptions, Named, ProjectedCell } from '../nn/cell.ts'
 import { elman } from '../nn/elman.ts'

@@ -1,7 +1,8 @@
 // npx unrolled gradcheck: every op and every cell against finite differences, in float64, as a table.
 //
-// Each row is the worst error of several shapes or variants: max |tape - finite differences| / max |finite differences|, of
-// the gradient and of the gradient's gradient. With --op or --cell the worst entries are printed with both numbers.
+// Each row is the worst error of several shapes or variants, for the gradient and the gradient's gradient:
+// max |tape - finite differences| / max |finite differences|. With --op or --cell the worst entries are
+// printed with both numbers. Next: gradcheck-ops.ts and gradcheck-cells.ts, the rows; ../gradcheck.ts.
 
 import { cpu } from '../cpu/device.ts'
 import { formatReport, gradcheck, type GradcheckReport } from '../gradcheck.ts'
@@ -88,7 +89,8 @@ export async function runGradcheck(options: Values<typeof gradcheckCommand.optio
     if (!closely) print(`${title.padEnd(26)}${String(own.length).padStart(6)} ${errors.join('  ')}`)
   }
   const passed = reports.filter((report) => report.passed).length
-  print(`${passed} of ${reports.length} checks passed: error under 1e-6, by central differences with step 1e-5, in float64`)
+  print(`${passed} of ${reports.length} checks passed: error under 1e-6, ` +
+    'by central differences with step 1e-5, in float64')
   return passed === reports.length ? 0 : 1
 }
 
@@ -113,7 +115,9 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-function chosen(all: readonly Check[], { op, cell }: { op: string | undefined, cell: string | undefined }): Check[] {
+function chosen(
+  all: readonly Check[], { op, cell }: { op: string | undefined, cell: string | undefined },
+): Check[] {
   const kind = op === undefined ? 'cell' : 'op'
   const wanted = op ?? cell
   if (wanted === undefined) return [...all]
