@@ -1,4 +1,5 @@
-// The house stands on its floors: imports only point down, and what a browser loads reaches nothing of Node.
+// The house stands on its floors: imports only point down, what a browser loads reaches nothing of Node, and
+// pages stay short and narrow.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -103,11 +104,20 @@ test('what a browser loads, src/index.ts, reaches no module of Node and no packa
   assert.ok(trails.size > 1, 'src/index.ts imports nothing')
 })
 
+const pages = ['src', 'test', 'bench'].flatMap(list).filter((path) => /\.(ts|mjs)$/.test(path))
+const linesOf = (path: string) => readFileSync(path, 'utf8').trimEnd().split('\n')
+
 test('pages stay short: 300 lines', () => {
-  const pages = ['src', 'test', 'bench'].flatMap(list).filter((path) => /\.(ts|mjs)$/.test(path))
-  const linesOf = (path: string) => readFileSync(path, 'utf8').trimEnd().split('\n').length
-  const long = pages.filter((path) => linesOf(path) > 300)
-  assert.equal(long.map((path) => `${path} has ${linesOf(path)} lines`), [])
+  const long = pages.filter((path) => linesOf(path).length > 300)
+  assert.equal(long.map((path) => `${path} has ${linesOf(path).length} lines`), [])
+})
+
+test('pages stay narrow: 110 characters', () => {
+  const wide = pages.flatMap((path) => linesOf(path).flatMap((line, i) => {
+    const length = [...line].length // characters, not UTF-16 units
+    return length > 110 ? [`${path}:${i + 1} has ${length} characters`] : []
+  }))
+  assert.equal(wide, [])
 })
 
 test('this test can say no', () => {
