@@ -6,7 +6,7 @@
 // step is added. None of this may happen while an outer tape records the backward pass (second derivatives):
 // then sums are ops like any other, and the outer tape owns them. Next: ops/elementwise.ts, the first vjps.
 
-import { check, show } from './check.ts'
+import { check, checkThat, show } from './check.ts'
 import { popped, pushed } from './context.ts'
 import type { Memory } from './device.ts'
 import { sameShape } from './shape.ts'
@@ -61,7 +61,7 @@ export class Backward {
     watch: (dx: Tensor, k: number) => void, visit?: Visitor,
   ): void {
     const thunks = record.vjp(dys)
-    check(thunks.length === record.inputs.length, () =>
+    checkThat(thunks.length === record.inputs.length, () =>
       `${record.op}: its vjp gives ${thunks.length} gradients for ${record.inputs.length} inputs; ` +
       'each input needs one, or null')
     const dxs = record.inputs.map((x, k) => {

@@ -9,7 +9,7 @@ export class UnrolledError extends Error {
   override name = 'UnrolledError'
 }
 
-/** Shapes, axes, dtypes or devices that do not fit an op. */
+/** Shapes, axes or dtypes that do not fit an op. */
 export class ShapeError extends UnrolledError {
   override name = 'ShapeError'
 }
@@ -27,9 +27,14 @@ export class NonFiniteError extends UnrolledError {
   override name = 'NonFiniteError'
 }
 
-/** Throws a ShapeError with the (lazily built) message unless the condition holds. */
+/** For shapes, axes and dtypes: a ShapeError with the (lazily built) message unless the condition holds. */
 export function check(condition: boolean, message: () => string): asserts condition {
   if (!condition) throw new ShapeError(message())
+}
+
+/** For everything else (options, a missing device or generator): the same with an UnrolledError. */
+export function checkThat(condition: boolean, message: () => string): asserts condition {
+  if (!condition) throw new UnrolledError(message())
 }
 
 /** How a shape is printed: [2, 3]; a scalar is []. */

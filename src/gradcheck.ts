@@ -6,7 +6,7 @@
 // elements e_i, random directions of unit length can be taken (`projections`), which is quick for a model
 // with many parameters. With `order: 2` the same is done to the gradient of L, a tape inside a tape.
 
-import { check, checkCount, show, UnrolledError } from './check.ts'
+import { check, checkCount, checkThat, show, UnrolledError } from './check.ts'
 import type { NumberArray } from './device.ts'
 import { add, mul } from './ops/elementwise.ts'
 import { sum } from './ops/reduce.ts'
@@ -86,8 +86,8 @@ export async function gradcheck<const I extends GradcheckInputs>(
   f: (inputs: I) => Tensor, inputs: I, options: GradcheckOptions = {},
 ): Promise<GradcheckReport> {
   const { order = 1, projections, step = 1e-5, tolerance = 1e-6, seed = 1, worst = 5 } = options
-  check(order === 1 || order === 2, () => `gradcheck: order is ${String(order)}; it must be 1 or 2`)
-  check(step > 0 && tolerance > 0, () =>
+  checkThat(order === 1 || order === 2, () => `gradcheck: order is ${String(order)}; it must be 1 or 2`)
+  checkThat(step > 0 && tolerance > 0, () =>
     `gradcheck: step is ${step}, tolerance is ${tolerance}; both must be positive numbers`)
   if (projections !== undefined) checkCount('gradcheck: projections', projections)
   const named = checkedInputs(inputs)
@@ -124,7 +124,7 @@ function checkedInputs(inputs: GradcheckInputs): [string, Tensor][] {
       'finite differences prove something in float64 only: ' +
       "make it on cpu({ precision: 'float64' }), and leave int32 tensors out")
   }
-  check(named.some(([, x]) => x.size > 0), () =>
+  checkThat(named.some(([, x]) => x.size > 0), () =>
     'gradcheck: no input holds a value; there is nothing to check')
   return named
 }
@@ -132,7 +132,7 @@ function checkedInputs(inputs: GradcheckInputs): [string, Tensor][] {
 function shapeOf(outputs: Outputs, like: Tensor): Shape {
   using tape = new Tape()
   const [y] = outputs(tape)
-  check(y instanceof Tensor && y.dtype === like.dtype, () =>
+  checkThat(y instanceof Tensor && y.dtype === like.dtype, () =>
     `gradcheck: f must return a tensor of ${like.dtype}`)
   return y.shape
 }

@@ -198,7 +198,7 @@ export function dispose(tree: Tree): void {
 /** The device that all of an op's inputs live on. */
 export function commonDevice(op: string, inputs: readonly Tensor[]): Device {
   const device = inputs[0]?.device
-  if (!device) throw new ShapeError(`${op}: it needs at least one tensor`)
+  if (!device) throw new UnrolledError(`${op}: it needs at least one tensor`)
   for (const x of inputs) {
     if (x.device !== device) {
       throw new UnrolledError(

@@ -3,7 +3,7 @@
 // every other device. Here each primitive finds its arrays and asks the pool for its output.
 // Next: elementwise.ts, matmul.ts, move.ts for the arithmetic; operands.ts for strides; pool.ts for memory.
 
-import { check, show, TapeError, UnrolledError } from '../check.ts'
+import { check, checkThat, show, TapeError, UnrolledError } from '../check.ts'
 import type {
   BinaryOp, Device, DType, FloatArray, FloatType, Memory, MemoryReport, NumberArray, UnaryOp, View,
 } from '../device.ts'
@@ -280,7 +280,7 @@ class CpuDevice implements Device {
  */
 export function cpu(options: { precision?: FloatType } = {}): Device {
   const precision = options.precision ?? 'float32'
-  check(precision === 'float32' || precision === 'float64', () =>
+  checkThat(precision === 'float32' || precision === 'float64', () =>
     `cpu: precision is ${String(precision)}; it must be float32 or float64`)
   return new CpuDevice(precision)
 }

@@ -3,7 +3,7 @@
 // memory, no copy. So the T time steps of a sequence [T, B, D] cost nothing to take apart, and one record
 // takes all of their gradients together again. Next: gather.ts for moving rows by index.
 
-import { check, show } from '../check.ts'
+import { check, checkThat, show } from '../check.ts'
 import {
   broadcastAxes, broadcastShapes, broadcastStrides, normalizeAxis, sameShape, type Shape, sizeOf, stridesOf,
 } from '../shape.ts'
@@ -123,7 +123,7 @@ export function split(x: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
 /** Tensors of equal shape as one, along a new axis. */
 export function stack(parts: readonly Tensor[], axis = 0): Tensor {
   const first = parts[0]
-  check(first !== undefined, () => 'stack: it needs at least one tensor')
+  checkThat(first !== undefined, () => 'stack: it needs at least one tensor')
   const rank = first.rank + 1
   const along = axis < 0 ? axis + rank : axis
   for (const part of parts) {
