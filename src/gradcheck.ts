@@ -5,6 +5,7 @@
 // f may have any shape: fixed random weights w, none near zero, make one number of it. Instead of single
 // elements e_i, random directions of unit length can be taken (`projections`), which is quick for a model
 // with many parameters. With `order: 2` the same is done to the gradient of L, a tape inside a tape.
+// Next: cli/gradcheck-ops.ts, the rows that every op is judged by; nn/cell.ts.
 
 import { check, checkCount, checkThat, show, UnrolledError } from './check.ts'
 import type { NumberArray } from './device.ts'
@@ -12,7 +13,7 @@ import { add, mul } from './ops/elementwise.ts'
 import { sum } from './ops/reduce.ts'
 import { type Random, random } from './random.ts'
 import { type Shape, sizeOf, stridesOf } from './shape.ts'
-import { Scope } from './scope.ts'
+import { unowned } from './scope.ts'
 import { Tape } from './tape.ts'
 import { dispose, tensor, Tensor } from './tensor.ts'
 
@@ -130,18 +131,28 @@ function checkedInputs(inputs: GradcheckInputs): [string, Tensor][] {
 }
 
 function shapeOf(outputs: Outputs, like: Tensor): Shape {
-  using tape = new Tape()
-  const [y] = outputs(tape)
-  checkThat(y instanceof Tensor && y.dtype === like.dtype, () =>
-    `gradcheck: f must return a tensor of ${like.dtype}`)
-  return y.shape
+  return onTape((tape) => {
+    const [y] = outputs(tape)
+    checkThat(y instanceof Tensor && y.dtype === like.dtype, () =>
+      `gradcheck: f must return a tensor of ${like.dtype}`)
+    return y.shape
+  })
+}
+
+/** Gives fn a tape that is open while it runs. */
+function onTape<T>(fn: (tape: Tape) => T, inside?: Tape): T {
+  const tape = new Tape({ inside })
+  try {
+    return fn(tape)
+  } finally {
+    tape.close()
+  }
 }
 
 /** Random numbers of size 0.5 to 1.5 and either sign: none is near zero, so that no output escapes. */
 function weightsLike(shape: Shape, like: Tensor, rng: Random): Tensor {
   const values = rng.uniform(sizeOf(shape), -1, 1).map((u) => u + (u < 0 ? -0.5 : 0.5))
-  using scope = new Scope()
-  return scope.keep(tensor(values, { device: like.device, shape }))
+  return unowned(() => tensor(values, { device: like.device, shape }))
 }
 
 /** sum_k sum(weights_k * ys_k) */
@@ -151,27 +162,19 @@ function project(ys: readonly Tensor[], weights: readonly Tensor[]): Tensor {
 
 /** The gradients of the projected outputs, as outputs of their own: what `order: 2` checks. */
 function gradientsAsOutputs(once: Outputs, xs: readonly Tensor[], weights: readonly Tensor[]): Outputs {
-  return (outer) => {
-    using tape = new Tape({ inside: outer }) // what it computes belongs to the outer tape
-    return tape.gradients(project(once(outer), weights), xs)
-  }
+  // what the inner tape computes belongs to the outer one
+  return (outer) => onTape((tape) => tape.gradients(project(once(outer), weights), xs), outer)
 }
 
 function gradientsNow(outputs: Outputs, xs: readonly Tensor[], weights: readonly Tensor[]): Tensor[] {
-  using tape = new Tape()
-  return tape.keep(tape.gradients(project(outputs(tape), weights), xs))
+  return onTape((tape) => tape.keep(tape.gradients(project(outputs(tape), weights), xs)))
 }
 
 async function valuesNow(outputs: Outputs): Promise<NumberArray[]> {
-  const ys = kept(outputs)
+  const ys = onTape((tape) => tape.keep(outputs(tape)))
   const values = await Promise.all(ys.map((y) => y.read()))
   dispose(ys)
   return values
-}
-
-function kept(outputs: Outputs): Tensor[] {
-  using tape = new Tape()
-  return tape.keep(outputs(tape))
 }
 
 /** Gives the function that compares each probe of an input with finite differences. */

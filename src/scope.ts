@@ -54,8 +54,14 @@ export class Scope {
     }
   }
 
-  [Symbol.dispose](): void {
-    this.close()
+  /** Closes it: what `using` calls at the end of a block. */
+  declare readonly [Symbol.dispose]: () => void
+
+  static {
+    // Where the engine has no Symbol.dispose, compilers make `using` call the other symbol.
+    Object.defineProperty(this.prototype, Symbol.dispose ?? Symbol.for('Symbol.dispose'), {
+      value(this: Scope) { this.close() },
+    })
   }
 }
 
