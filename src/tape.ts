@@ -17,7 +17,7 @@ import {
   setRecorders, showWhere, type Where,
 } from './context.ts'
 import type { Memory } from './device.ts'
-import { type Shape, sizeOf } from './shape.ts'
+import type { Shape } from './shape.ts'
 import { Scope } from './scope.ts'
 import { commonDevice, Tensor } from './tensor.ts'
 
@@ -86,7 +86,7 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
   private readonly outer: readonly Recorder<unknown>[]
   /** the version of every tensor from outside (parameters, batches) when it was first used */
   private readonly versions = new Map<Memory, number>()
-  private readonly flags: { what: string, where: Where, finite: Tensor, size: number }[] | null
+  private readonly flags: { what: string, where: Where, bad: Tensor, size: number }[] | null
 
   constructor(options: TapeOptions = {}) {
     const outer = currentRecorders()
@@ -164,12 +164,12 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
     if (!this.flags) {
       throw new TapeError('check: this tape does not watch; open it with new Tape({ watch: true })')
     }
-    for (const { what, where, finite, size } of this.flags) {
-      const bad = size - await finite.item()
-      if (bad === 0) continue
+    for (const { what, where, bad, size } of this.flags) {
+      const count = await bad.item()
+      if (count === 0) continue
       const place = showWhere(where)
       throw new NonFiniteError(
-        `${what} gave ${bad} of ${size} values that are not finite${place ? `, at ${place}` : ''}: ` +
+        `${what} gave ${count} of ${size} values that are not finite${place ? `, at ${place}` : ''}: ` +
         'the first non-finite result of this tape')
     }
   }
@@ -177,11 +177,14 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
   private flag(what: string, where: Where, y: Tensor): void {
     if (y.dtype === 'int32') return
     const { device } = y
-    const each = device.unary('isFinite', y)
-    const sum = device.reduce('sum', new Tensor(each, 0, [y.size]), [0])
-    device.free(each)
-    this.own(sum)
-    this.flags!.push({ what, where, finite: new Tensor(sum, 0, []), size: sizeOf(y.shape) })
+    // The bad ones are counted, not the good ones: in float32 a sum of ones is exact up to 2^24 only.
+    const finite = new Tensor(device.unary('isFinite', y), 0, [y.size])
+    const each = new Tensor(device.binary('sub', 1, finite, finite.shape), 0, finite.shape)
+    const bad = new Tensor(device.reduce('sum', each, [0]), 0, [])
+    device.free(finite.memory)
+    device.free(each.memory)
+    this.own(bad.memory)
+    this.flags!.push({ what, where, bad, size: y.size })
   }
 
   private checkUsable(loss: Tensor): void {

@@ -9,7 +9,7 @@ import { add, log, mul, sqrt, square, sub, tanh } from '../src/ops/elementwise.t
 import { sum } from '../src/ops/reduce.ts'
 import { Scope } from '../src/scope.ts'
 import { Tape } from '../src/tape.ts'
-import { type Tensor, tensor } from '../src/tensor.ts'
+import { ones, type Tensor, tensor } from '../src/tensor.ts'
 import { judge as device } from './devices.ts'
 
 const test = suite('tape, refusals')
@@ -139,6 +139,13 @@ test('watch: the first op, or gradient, that is not finite, and where', async ()
   using blind = new Tape()
   assert.match(await blind.check().then(() => '', (error: Error) => error.message),
     /new Tape\(\{ watch: true \}\)/)
+})
+
+test('watch: more values than float32 counts exactly', async () => {
+  using tape = new Tape({ watch: true })
+  const wide = ones([2 ** 24 + 1], cpu())
+  square(wide)
+  await tape.check()
 })
 
 test.run()
