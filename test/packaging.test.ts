@@ -23,6 +23,7 @@ function run(command: string, args: string[], cwd = folder) {
 const node = (code: string) => run(process.execPath, ['--input-type=module', '--eval', code])
 
 const test = suite('packaging')
+let saidAtInstall = ''
 
 test.before(() => {
   const packed = run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], root)
@@ -32,6 +33,7 @@ test.before(() => {
   const options = ['--offline', '--no-audit', '--no-fund']
   const install = run('npm', ['install', ...options, join(folder, tarball)])
   assert.is(install.status, 0, install.all)
+  saidAtInstall = install.all
 })
 
 test.after(() => rmSync(folder, { recursive: true, force: true }))
@@ -41,6 +43,15 @@ test('nothing else is installed, and nothing superfluous is packed', () => {
   assert.equal(packages, ['unrolled'])
   const names = readdirSync(installed).filter((name) => !/^(README|NOTES)\.md$/.test(name))
   assert.equal(names.sort(), ['LICENSE', 'dist', 'package.json'])
+})
+
+test('installing runs no script, and npm warns of none', () => {
+  assert.not.match(saidAtInstall, /unrolled@\S+ \(/) // its list of scripts not yet allowed
+  const { scripts } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) assert.is(scripts[name], undefined)
+  assert.is(scripts.dependencies, scripts.build) // in a clone `npm ci` builds
 })
 
 test('imports work', () => {
