@@ -3,3 +3,4 @@
 export * from './index.ts'
 export { loadCorpus, loadText } from './data/node-corpus.ts'
 export { loadModel, saveModel, writeAtomically } from './io/node-files.ts'
+export { loadLanguageModel, type LoadedLanguageModel, saveLanguageModel } from './io/node-language-model.ts'

@@ -4,7 +4,7 @@
 import { UnrolledError } from '../check.ts'
 import { loadText } from '../data/node-corpus.ts'
 import { printable } from '../data/printable.ts'
-import { DEVICES, loadLanguageModel, measure, openDevice } from './common.ts'
+import { DEVICES, measure, openDevice, openModel } from './common.ts'
 import { defineCommand, type Values } from './options.ts'
 import { progress } from './progress.ts'
 
@@ -27,7 +27,7 @@ export const evalCommand = defineCommand({
 
 /** Prints loss, bits per character and perplexity; the exit code. */
 export async function runEval(options: Values<typeof evalCommand.options>): Promise<number> {
-  const { model, vocabulary } = loadLanguageModel(options.model, openDevice(options.device))
+  const { model, vocabulary } = openModel(options.model, openDevice(options.device))
   const source = printable(options.data)
   const ids = vocabulary.encode(loadText(options.data), source)
   if (ids.length < 2) throw new UnrolledError(`${source}: has 1 character; 2 or more are needed`)

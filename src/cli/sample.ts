@@ -2,7 +2,7 @@
 
 import { random } from '../random.ts'
 import { sample } from '../train/evaluate.ts'
-import { breathe, DEVICES, LARGEST_SEED, loadLanguageModel, opening, openDevice } from './common.ts'
+import { breathe, DEVICES, LARGEST_SEED, openDevice, opening, openModel } from './common.ts'
 import { defineCommand, UsageError, type Values } from './options.ts'
 
 export const sampleCommand = defineCommand({
@@ -30,7 +30,7 @@ export async function runSample(options: Values<typeof sampleCommand.options>): 
   if (prompt === '') {
     throw new UsageError('--prompt: is empty; leave it out to begin at the beginning of a line')
   }
-  const { model, vocabulary } = loadLanguageModel(options.model, openDevice(options.device))
+  const { model, vocabulary } = openModel(options.model, openDevice(options.device))
   const start = prompt === undefined ? opening(vocabulary) : vocabulary.encode(prompt, '--prompt')
   process.stdout.write(prompt ?? '')
   let begun = prompt !== undefined // empty lines before the text's first are not shown

@@ -7,11 +7,12 @@
 
 import { NonFiniteError } from '../check.ts'
 import { ensureFolder } from '../io/node-files.ts'
+import { saveLanguageModel } from '../io/node-language-model.ts'
 import { random } from '../random.ts'
 import { sample } from '../train/evaluate.ts'
 import { type LanguageModel, languageModel } from '../train/language-model.ts'
 import { train } from '../train/loop.ts'
-import { breathe, measure, opening, openDevice, saveLanguageModel } from './common.ts'
+import { breathe, measure, openDevice, opening } from './common.ts'
 import { jsonReporter, type Reporter, textReporter } from './reporter.ts'
 import { checkTogether, type TrainValues } from './train-options.ts'
 import {
