@@ -22,7 +22,7 @@ export async function weightsOf(parameters: Named): Promise<Weights> {
 }
 
 export const logistic = (x: number) => 1 / (1 + Math.exp(-x))
-export const functions = { tanh: Math.tanh, relu: (x: number) => Math.max(0, x), logistic }
+export const functions = { tanh: Math.tanh, relu: (x: number) => Math.max(0, x), sigmoid: logistic, logistic }
 
 /** sum_j w_j x_j */
 export function dot(w: Row, x: Row): number {

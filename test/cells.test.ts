@@ -100,7 +100,7 @@ for (const bias of [true, false]) {
   const options = { ...sizes, hidden: 5, bias }
   const label = bias ? '' : ', no bias'
 
-  for (const nonlinearity of ['tanh', 'relu', 'logistic'] as const) {
+  for (const nonlinearity of ['tanh', 'relu', 'sigmoid', 'logistic'] as const) {
     test(`elman by hand, ${nonlinearity}${label}`, async () => {
       const cell = elman({ ...options, nonlinearity, rng: random(1) })
       const w = await weightsOf(cell.parameters)
@@ -256,7 +256,7 @@ test('wrong options are refused', () => {
       `${name}: rng is missing; pass a generator, such as random(1)`)
   }
   refused(() => elman({ ...sizes, nonlinearity: 'sine' as 'tanh', rng }),
-    'elman: nonlinearity is sine; it must be tanh, relu or logistic')
+    'elman: nonlinearity is sine; it must be tanh, relu, or sigmoid, which is also called logistic')
   refused(() => jordan({ ...sizes, outputs: 0, rng }), `jordan: outputs is 0; ${whole}`)
   for (const decay of [1, -0.1, NaN]) {
     refused(() => jordan({ ...sizes, decay, rng }), `jordan: decay is ${decay}; it must lie in [0, 1)`)

@@ -18,7 +18,7 @@ const floors = `
                 tape  backward  scope  context  tensor
                   cpu  simd  gpu   ways to keep the contract
                     device         the contract
-                      shape  random  half  check
+                      shape  random  half  check  suggest
 `.trim().split('\n').map((line) => line.trim().split(/ {3,}|$/)[0].split(/ +/))
 
 // Where Node's own modules may be imported.

@@ -23,12 +23,12 @@ const names = ['weight', 'bias'] as const
 const steps = 20
 
 function fromGolden(optimizer: string, o: Golden): Optimizer {
-  const options = { ...o, learningRate: o.lr }
+  const { lr: learningRate, alpha: decay, lrDecay: learningRateDecay, ...rest } =
+    { alpha: undefined, lrDecay: undefined, ...o }
+  const options = { ...rest, learningRate }
   if (optimizer === 'sgd') return sgd(options)
-  if (optimizer === 'rmsprop') return rmsprop({ ...options, decay: 'alpha' in o ? o.alpha : undefined })
-  if (optimizer === 'adagrad') {
-    return adagrad({ ...options, learningRateDecay: 'lrDecay' in o ? o.lrDecay : undefined })
-  }
+  if (optimizer === 'rmsprop') return rmsprop({ ...options, decay })
+  if (optimizer === 'adagrad') return adagrad({ ...options, learningRateDecay })
   return optimizer === 'adam' ? adam(options) : adamw(options)
 }
 

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 
 import { helpText } from '../src/cli/help.ts'
 import { defineCommand, flagName, parseCommand, UsageError, wantsHelp } from '../src/cli/options.ts'
-import { editDistance, nearest } from '../src/cli/suggest.ts'
+import { editDistance, nearest } from '../src/suggest.ts'
 
 const test = suite('options')
 

@@ -138,7 +138,7 @@ test('wrong shapes and options are refused with what is needed', () => {
   bad(() => rnn(x, { state: { h: x } as RecurrentState }),
     /the state's h is \[5, 2, 3\]; it must be \[1, 2, 4\]/)
   bad(() => rnn(x, { state: { h: rnn.initial(2).h } }), /the state's c is missing/)
-  bad(() => recurrent({ ...options, hidden: 0 }), /lstm: hidden is 0; it must be a whole number of 1 or more/)
+  bad(() => recurrent({ ...options, hidden: 0 }), /recurrent: hidden is 0; it must be a whole number of 1 or/)
   bad(() => recurrent({ ...options, projection: 4 }),
     /projection is 4; it must be 0 \(none\) or less than hidden, 4/)
   bad(() => recurrent({ ...options, kind: 'GRU', projection: 2 }), /projection is for the LSTM; kind is GRU/)

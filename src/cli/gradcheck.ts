@@ -13,7 +13,7 @@ import { tensor, type Tensor } from '../tensor.ts'
 import { type CellRow, cellTable } from './gradcheck-cells.ts'
 import { inputsOf, table } from './gradcheck-ops.ts'
 import { defineCommand, UsageError, type Values } from './options.ts'
-import { nearest } from './suggest.ts'
+import { nearest } from '../suggest.ts'
 
 export const gradcheckCommand = defineCommand({
   name: 'gradcheck',

@@ -14,7 +14,7 @@ import { helpText } from './help.ts'
 import { parseCommand, UsageError, wantsHelp } from './options.ts'
 import type { Command, OptionTable, Values } from './options.ts'
 import { runSample, sampleCommand } from './sample.ts'
-import { nearest } from './suggest.ts'
+import { nearest } from '../suggest.ts'
 import { trainCommand } from './train-options.ts'
 import { runTrain } from './train.ts'
 

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util'
 
 import { UnrolledError } from '../check.ts'
 import { printable } from '../data/printable.ts'
-import { nearest } from './suggest.ts'
+import { nearest } from '../suggest.ts'
 
 /** The arguments do not fit the command: the message names the option and what is needed. */
 export class UsageError extends UnrolledError {

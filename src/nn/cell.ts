@@ -7,12 +7,13 @@
 // `project` (that product, which can be done for all time steps at once) and `advance` (the recurrent rest).
 // Next: elman.ts, then unroll.ts.
 
-import { check, checkCount, show } from '../check.ts'
+import { check, checkCount, checkThat, show } from '../check.ts'
 import type { Device } from '../device.ts'
 import type { Random } from '../random.ts'
 import { sameShape, type Shape, sizeOf } from '../shape.ts'
 import { unowned } from '../scope.ts'
-import { tensor, type Tensor, type Tree } from '../tensor.ts'
+import { checkOptionNames } from '../suggest.ts'
+import { tensor, type Tensor, type Tree, zeros } from '../tensor.ts'
 
 /** Parameters under PyTorch's names, in PyTorch's order. */
 export type Named = { readonly [name: string]: Tensor }
@@ -61,12 +62,20 @@ export function named(parameters: { readonly [name: string]: Tensor | undefined 
   return Object.fromEntries(Object.entries(parameters).flatMap(([name, x]) => (x ? [[name, x]] : [])))
 }
 
-/** Checks what every cell is made from. */
-export function checkCellOptions(name: string, { inputs, hidden, device, rng }: CellOptions): void {
-  checkCount(`${name}: inputs`, inputs)
-  checkCount(`${name}: hidden`, hidden)
-  check(device !== undefined, () => `${name}: device is missing; pass one, such as cpu()`)
-  check(rng !== undefined, () => `${name}: rng is missing; pass a generator, such as random(1)`)
+/** Checks what every cell is made from; `own` are the options that this one has beside those. */
+export function checkCellOptions<O extends CellOptions>(
+  name: string, options: O, own: readonly (keyof O & string)[] = [],
+): void {
+  checkOptionNames(name, options, ['inputs', 'hidden', 'bias', 'device', 'rng', ...own])
+  checkCount(`${name}: inputs`, options.inputs)
+  checkCount(`${name}: hidden`, options.hidden)
+  checkSources(name, options)
+}
+
+/** Checks where parameters live and what draws them, which TypeScript alone would see to. */
+export function checkSources(name: string, { device, rng }: { device: Device, rng: Random }): void {
+  checkThat(device !== undefined, () => `${name}: device is missing; pass one, such as cpu()`)
+  checkThat(rng !== undefined, () => `${name}: rng is missing; pass a generator, such as random(1)`)
 }
 
 /**
@@ -77,22 +86,63 @@ export function uniformParameter(shape: Shape, bound: number, device: Device, rn
   return unowned(() => tensor(rng.uniform(sizeOf(shape), -bound, bound), { shape, device }))
 }
 
-/** Checks x before any op does, so that the message speaks of the cell. */
-export function checkInput(name: string, x: Tensor, inputs: number): void {
-  check(x.rank >= 2 && x.shape.at(-1) === inputs, () =>
-    `${name}: x is ${show(x.shape)}; it must be [B, ${inputs}]`)
+/** A projected cell's two equations, and the sizes of what they take and give. */
+export interface CellParts<S extends Named> {
+  readonly parameters: { readonly [name: string]: Tensor | undefined }
+  readonly inputs: number
+  readonly outputs: number
+  /** how wide the product is that project gives */
+  readonly width: number
+  /** the size of every part of the state: H for an h [B, H] */
+  readonly sizes: { readonly [part in keyof S]: number }
+  readonly device: Device
+  /** x [..., B, inputs] -> [..., B, width] */
+  project(x: Tensor): Tensor
+  /** [B, width] and a state, both of the right sizes */
+  advance(projected: Tensor, state: S): Step<S>
 }
 
-/** The same for what `advance` gets: the product of one step, `width` wide, and a state of these sizes. */
-export function checkAdvance(
-  name: string, projected: Tensor, width: number,
-  state: { readonly [name: string]: Tensor | undefined }, sizes: { readonly [name: string]: number },
+/** Completes a cell: its zero state, its step, and checks that come before any op's and speak of the cell. */
+export function projectedCell<S extends Named>(name: string, parts: CellParts<S>): ProjectedCell<S> {
+  const { inputs, outputs, width, sizes, device } = parts
+
+  function project(x: Tensor): Tensor {
+    check(x.rank >= 2 && x.shape.at(-1) === inputs, () =>
+      `${name}: x is ${show(x.shape)}; it must be [B, ${inputs}]`)
+    return parts.project(x)
+  }
+
+  function advance(projected: Tensor, state: S): Step<S> {
+    checkAdvance(name, projected, width, state, sizes)
+    return parts.advance(projected, state)
+  }
+
+  return {
+    parameters: named(parts.parameters),
+    inputs,
+    outputs,
+    initial: (batch) => zeroState(sizes, batch, device),
+    project,
+    advance,
+    step: (x, state) => advance(project(x), state),
+  }
+}
+
+function zeroState<S extends Named>(
+  sizes: { readonly [part in keyof S]: number }, batch: number, device: Device,
+): S {
+  const parts = Object.entries(sizes).map(([part, size]) => [part, zeros([batch, size], device)])
+  return Object.fromEntries(parts) as S
+}
+
+function checkAdvance(
+  name: string, projected: Tensor, width: number, state: Named, sizes: { readonly [part: string]: number },
 ): void {
   check(projected.rank === 2 && projected.shape[1] === width, () =>
     `${name}: the projected input is ${show(projected.shape)}; it must be [B, ${width}], ` +
     'one step of what project gives')
   for (const part of Object.keys(sizes)) {
-    const x = state[part]
+    const x: Tensor | undefined = state[part]
     const wanted = [projected.shape[0], sizes[part]]
     check(x !== undefined && sameShape(x.shape, wanted), () =>
       `${name}: the state's ${part} is ${x ? show(x.shape) : 'missing'}; it must be ${show(wanted)}`)

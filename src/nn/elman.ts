@@ -2,32 +2,34 @@
 //
 //   h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)        y_t = h_t
 //
-// f is tanh, relu, or the logistic function (Elman's own). Weights have the names, shapes and initialisation
-// of PyTorch's RNNCell: all uniform in ±1/sqrt(H).
+// f is tanh, relu, or sigmoid, the logistic function (Elman's own). Weights have the names, shapes and
+// initialisation of PyTorch's RNNCell: all uniform in ±1/sqrt(H).
 // Next: lstm.ts, which cures this cell's vanishing gradient; unroll.ts, which runs it over time.
 
 import { UnrolledError } from '../check.ts'
 import { add, relu, sigmoid, tanh } from '../ops/elementwise.ts'
 import { affine, matmul } from '../ops/matmul.ts'
-import { type Tensor, zeros } from '../tensor.ts'
+import { nearest } from '../suggest.ts'
+import type { Tensor } from '../tensor.ts'
 import {
-  type CellOptions, checkAdvance, checkCellOptions, checkInput, named, type ProjectedCell, uniformParameter,
+  type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter,
 } from './cell.ts'
 
-export type Nonlinearity = 'tanh' | 'relu' | 'logistic'
+/** The function of the hidden units; sigmoid and logistic are two names of one. */
+export type Nonlinearity = 'tanh' | 'relu' | 'sigmoid' | 'logistic'
 
-const nonlinearities: Record<Nonlinearity, (x: Tensor) => Tensor> = { tanh, relu, logistic: sigmoid }
+const nonlinearities: Record<Nonlinearity, (x: Tensor) => Tensor> = { tanh, relu, sigmoid, logistic: sigmoid }
 
 /** The function of that name. */
 export function nonlinearityNamed(cell: string, name: Nonlinearity): (x: Tensor) => Tensor {
-  const f = nonlinearities[name]
-  if (!f) {
-    throw new UnrolledError(`${cell}: nonlinearity is ${String(name)}; it must be tanh, relu or logistic`)
-  }
-  return f
+  if (Object.hasOwn(nonlinearities, name)) return nonlinearities[name]
+  const meant = nearest(String(name), Object.keys(nonlinearities))
+  throw new UnrolledError(`${cell}: nonlinearity is ${String(name)}; ` +
+    (meant ? `did you mean ${meant}?` : 'it must be tanh, relu, or sigmoid, which is also called logistic'))
 }
 
 export interface ElmanOptions extends CellOptions {
+  /** tanh unless told */
   nonlinearity?: Nonlinearity
 }
 
@@ -39,7 +41,7 @@ export interface ElmanState {
 
 /** An Elman cell. Elman 1990, "Finding structure in time", Cognitive Science 14; PyTorch's nn.RNNCell. */
 export function elman(options: ElmanOptions): ProjectedCell<ElmanState> {
-  checkCellOptions('elman', options)
+  checkCellOptions('elman', options, ['nonlinearity'])
   const { inputs: D, hidden: H, bias = true, nonlinearity = 'tanh', device, rng } = options
   const f = nonlinearityNamed('elman', nonlinearity)
   const parameter = (...shape: number[]) => uniformParameter(shape, 1 / Math.sqrt(H), device, rng)
@@ -48,25 +50,20 @@ export function elman(options: ElmanOptions): ProjectedCell<ElmanState> {
   const bias_ih = bias ? parameter(H) : undefined
   const bias_hh = bias ? parameter(H) : undefined
 
-  function project(x: Tensor): Tensor {
-    checkInput('elman', x, D)
-    const y = affine(x, weight_ih, bias_ih) // [..., B, H]
-    return bias_hh ? add(y, bias_hh) : y
-  }
-
-  function advance(projected: Tensor, { h }: ElmanState) {
-    checkAdvance('elman', projected, H, { h }, { h: H })
-    const next = f(add(projected, matmul(h, weight_hh, { transposeB: true }))) // [B, H]
-    return { output: next, state: { h: next } }
-  }
-
-  return {
-    parameters: named({ weight_ih, weight_hh, bias_ih, bias_hh }),
+  return projectedCell<ElmanState>('elman', {
+    parameters: { weight_ih, weight_hh, bias_ih, bias_hh },
     inputs: D,
     outputs: H,
-    initial: (batch) => ({ h: zeros([batch, H], device) }),
-    project,
-    advance,
-    step: (x, state) => advance(project(x), state),
-  }
+    width: H,
+    sizes: { h: H },
+    device,
+    project(x) {
+      const y = affine(x, weight_ih, bias_ih) // [..., B, H]
+      return bias_hh ? add(y, bias_hh) : y
+    },
+    advance(projected, { h }) {
+      const next = f(add(projected, matmul(h, weight_hh, { transposeB: true }))) // [B, H]
+      return { output: next, state: { h: next } }
+    },
+  })
 }

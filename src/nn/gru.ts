@@ -12,9 +12,9 @@
 import { add, mul, sigmoid, sub, tanh } from '../ops/elementwise.ts'
 import { affine } from '../ops/matmul.ts'
 import { split } from '../ops/move.ts'
-import { type Tensor, zeros } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import {
-  type CellOptions, checkAdvance, checkCellOptions, checkInput, named, type ProjectedCell, uniformParameter,
+  type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter,
 } from './cell.ts'
 
 export interface GruState {
@@ -33,29 +33,22 @@ export function gru(options: CellOptions): ProjectedCell<GruState> {
   const bias_ih = bias ? parameter(3 * H) : undefined
   const bias_hh = bias ? parameter(3 * H) : undefined
 
-  function project(x: Tensor): Tensor {
-    checkInput('gru', x, D)
-    return affine(x, weight_ih, bias_ih) // [..., B, 3H]
-  }
-
-  function advance(input: Tensor, { h }: GruState) {
-    checkAdvance('gru', input, 3 * H, { h }, { h: H })
-    const recurrent = affine(h, weight_hh, bias_hh) // [B, 3H]
-    const [inputRZ, inputN] = split(input, [2 * H, H], 1)
-    const [recurrentRZ, recurrentN] = split(recurrent, [2 * H, H], 1)
-    const [r, z] = split(sigmoid(add(inputRZ, recurrentRZ)), [H, H], 1) // each [B, H]
-    const n = tanh(add(inputN, mul(r, recurrentN)))
-    const next = add(n, mul(z, sub(h, n))) // (1 - z) n + z h
-    return { output: next, state: { h: next } }
-  }
-
-  return {
-    parameters: named({ weight_ih, weight_hh, bias_ih, bias_hh }),
+  return projectedCell<GruState>('gru', {
+    parameters: { weight_ih, weight_hh, bias_ih, bias_hh },
     inputs: D,
     outputs: H,
-    initial: (batch) => ({ h: zeros([batch, H], device) }),
-    project,
-    advance,
-    step: (x, state) => advance(project(x), state),
-  }
+    width: 3 * H,
+    sizes: { h: H },
+    device,
+    project: (x) => affine(x, weight_ih, bias_ih), // [..., B, 3H]
+    advance(input, { h }) {
+      const recurrent = affine(h, weight_hh, bias_hh) // [B, 3H]
+      const [inputRZ, inputN] = split(input, [2 * H, H], 1)
+      const [recurrentRZ, recurrentN] = split(recurrent, [2 * H, H], 1)
+      const [r, z] = split(sigmoid(add(inputRZ, recurrentRZ)), [H, H], 1) // each [B, H]
+      const n = tanh(add(inputN, mul(r, recurrentN)))
+      const next = add(n, mul(z, sub(h, n))) // (1 - z) n + z h
+      return { output: next, state: { h: next } }
+    },
+  })
 }

@@ -11,9 +11,9 @@
 import { checkCount, UnrolledError } from '../check.ts'
 import { add, mul, sigmoid } from '../ops/elementwise.ts'
 import { affine, matmul } from '../ops/matmul.ts'
-import { type Tensor, zeros } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import {
-  type CellOptions, checkAdvance, checkCellOptions, checkInput, named, type ProjectedCell, uniformParameter,
+  type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter,
 } from './cell.ts'
 import { type Nonlinearity, nonlinearityNamed } from './elman.ts'
 
@@ -22,7 +22,7 @@ export interface JordanOptions extends CellOptions {
   outputs?: number
   /** mu in [0, 1): how much of a state unit's value stays; 0.5 unless told */
   decay?: number
-  /** of the hidden units; logistic unless told */
+  /** of the hidden units; sigmoid, alias logistic, unless told */
   nonlinearity?: Nonlinearity
 }
 
@@ -34,9 +34,9 @@ export interface JordanState {
 
 /** A Jordan cell. Jordan 1986, "Attractor dynamics and parallelism in a connectionist sequential machine". */
 export function jordan(options: JordanOptions): ProjectedCell<JordanState> {
-  checkCellOptions('jordan', options)
+  checkCellOptions('jordan', options, ['outputs', 'decay', 'nonlinearity'])
   const { inputs: D, hidden: H, outputs: O = H, bias = true, device, rng } = options
-  const { decay = 0.5, nonlinearity = 'logistic' } = options
+  const { decay = 0.5, nonlinearity = 'sigmoid' } = options
   checkCount('jordan: outputs', O)
   if (!(decay >= 0 && decay < 1)) throw new UnrolledError(`jordan: decay is ${decay}; it must lie in [0, 1)`)
   const f = nonlinearityNamed('jordan', nonlinearity)
@@ -47,25 +47,18 @@ export function jordan(options: JordanOptions): ProjectedCell<JordanState> {
   const bias_ih = bias ? parameter(H) : undefined
   const bias_ho = bias ? parameter(O) : undefined
 
-  function project(x: Tensor): Tensor {
-    checkInput('jordan', x, D)
-    return affine(x, weight_ih, bias_ih) // [..., B, H]
-  }
-
-  function advance(projected: Tensor, { s }: JordanState) {
-    checkAdvance('jordan', projected, H, { s }, { s: O })
-    const h = f(add(projected, matmul(s, weight_sh, { transposeB: true }))) // [B, H]
-    const y = sigmoid(affine(h, weight_ho, bias_ho)) // [B, O]
-    return { output: y, state: { s: add(mul(s, decay), y) } }
-  }
-
-  return {
-    parameters: named({ weight_ih, weight_sh, weight_ho, bias_ih, bias_ho }),
+  return projectedCell<JordanState>('jordan', {
+    parameters: { weight_ih, weight_sh, weight_ho, bias_ih, bias_ho },
     inputs: D,
     outputs: O,
-    initial: (batch) => ({ s: zeros([batch, O], device) }),
-    project,
-    advance,
-    step: (x, state) => advance(project(x), state),
-  }
+    width: H,
+    sizes: { s: O },
+    device,
+    project: (x) => affine(x, weight_ih, bias_ih), // [..., B, H]
+    advance(projected, { s }) {
+      const h = f(add(projected, matmul(s, weight_sh, { transposeB: true }))) // [B, H]
+      const y = sigmoid(affine(h, weight_ho, bias_ho)) // [B, O]
+      return { output: y, state: { s: add(mul(s, decay), y) } }
+    },
+  })
 }

@@ -12,34 +12,53 @@ import { gather } from '../ops/gather.ts'
 import { affine } from '../ops/matmul.ts'
 import type { Random } from '../random.ts'
 import { unowned, untracked } from '../scope.ts'
+import { checkOptionNames } from '../suggest.ts'
 import { type Tensor, tensor } from '../tensor.ts'
-import { type Named, named, uniformParameter } from './cell.ts'
+import { checkSources, type Named, named, uniformParameter } from './cell.ts'
 
 export interface Layer {
   (x: Tensor): Tensor
   readonly parameters: Named
 }
 
+export interface LinearOptions {
+  inputs: number
+  outputs: number
+  /** true unless told */
+  bias?: boolean
+  device: Device
+  rng: Random
+}
+
 /** A linear layer: x [..., inputs] -> [..., outputs]. */
-export function linear(
-  options: { inputs: number, outputs: number, bias?: boolean, device: Device, rng: Random },
-): Layer {
+export function linear(options: LinearOptions): Layer {
+  checkOptionNames('linear', options, ['inputs', 'outputs', 'bias', 'device', 'rng'])
   const { inputs, outputs, bias: withBias = true, device, rng } = options
   checkCount('linear: inputs', inputs)
   checkCount('linear: outputs', outputs)
+  checkSources('linear', options)
   const bound = 1 / Math.sqrt(inputs)
   const weight = uniformParameter([outputs, inputs], bound, device, rng)
   const bias = withBias ? uniformParameter([outputs], bound, device, rng) : undefined
   return Object.assign((x: Tensor) => affine(x, weight, bias), { parameters: named({ weight, bias }) })
 }
 
+export interface EmbeddingOptions {
+  /** V: indices are from 0 to V - 1 */
+  symbols: number
+  /** D, the size of one symbol's vector */
+  dimensions: number
+  device: Device
+  rng: Random
+}
+
 /** An embedding: indices [...] (int32) -> [..., dimensions]. */
-export function embedding(
-  options: { symbols: number, dimensions: number, device: Device, rng: Random },
-): Layer {
+export function embedding(options: EmbeddingOptions): Layer {
+  checkOptionNames('embedding', options, ['symbols', 'dimensions', 'device', 'rng'])
   const { symbols: V, dimensions: D, device, rng } = options
   checkCount('embedding: symbols', V)
   checkCount('embedding: dimensions', D)
+  checkSources('embedding', options)
   const weight = unowned(() => tensor(rng.normal(V * D), { shape: [V, D], device }))
   return Object.assign((index: Tensor) => gather(weight, index), { parameters: { weight } })
 }

@@ -9,13 +9,13 @@
 // four gates lie in one matrix in PyTorch's order i f g o: weight_ih [4H, D], weight_hh [4H, H] (or P), and
 // b = bias_ih + bias_hh. Next: gru.ts.
 
-import { check } from '../check.ts'
+import { checkThat } from '../check.ts'
 import { add, mul, sigmoid, tanh } from '../ops/elementwise.ts'
 import { affine, matmul } from '../ops/matmul.ts'
 import { split } from '../ops/move.ts'
-import { type Tensor, zeros } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import {
-  type CellOptions, checkAdvance, checkCellOptions, checkInput, named, type ProjectedCell, uniformParameter,
+  type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter,
 } from './cell.ts'
 
 export interface LstmOptions extends CellOptions {
@@ -31,12 +31,16 @@ export interface LstmState {
   readonly [name: string]: Tensor
 }
 
+export function checkProjection(name: string, P: number, H: number): void {
+  checkThat(Number.isInteger(P) && P >= 0 && P < H, () =>
+    `${name}: projection is ${P}; it must be 0 (none) or less than hidden, ${H}`)
+}
+
 /** An LSTM cell: PyTorch's nn.LSTMCell, and nn.LSTM's projection. Weights start uniform in ±1/sqrt(H). */
 export function lstm(options: LstmOptions): ProjectedCell<LstmState> {
-  checkCellOptions('lstm', options)
+  checkCellOptions('lstm', options, ['projection'])
   const { inputs: D, hidden: H, bias = true, projection: P = 0, device, rng } = options
-  check(Number.isInteger(P) && P >= 0 && P < H, () =>
-    `lstm: projection is ${P}; it must be 0 (none) or less than hidden, ${H}`)
+  checkProjection('lstm', P, H)
   const outputs = P || H
   const parameter = (...shape: number[]) => uniformParameter(shape, 1 / Math.sqrt(H), device, rng)
   const weight_ih = parameter(4 * H, D)
@@ -45,33 +49,28 @@ export function lstm(options: LstmOptions): ProjectedCell<LstmState> {
   const bias_hh = bias ? parameter(4 * H) : undefined
   const weight_hr = P ? parameter(P, H) : undefined
 
-  function project(x: Tensor): Tensor {
-    checkInput('lstm', x, D)
-    const y = affine(x, weight_ih, bias_ih) // [..., B, 4H]
-    return bias_hh ? add(y, bias_hh) : y
-  }
-
-  function advance(input: Tensor, { h, c }: LstmState) {
-    checkAdvance('lstm', input, 4 * H, { h, c }, { h: outputs, c: H })
-    const gates = add(input, matmul(h, weight_hh, { transposeB: true })) // [B, 4H]
-    const [toI, toF, toG, toO] = split(gates, [H, H, H, H], 1) // each [B, H]
-    const i = sigmoid(toI)
-    const f = sigmoid(toF)
-    const g = tanh(toG)
-    const o = sigmoid(toO)
-    const nextC = add(mul(f, c), mul(i, g))
-    const shown = mul(o, tanh(nextC))
-    const nextH = weight_hr ? matmul(shown, weight_hr, { transposeB: true }) : shown
-    return { output: nextH, state: { h: nextH, c: nextC } }
-  }
-
-  return {
-    parameters: named({ weight_ih, weight_hh, bias_ih, bias_hh, weight_hr }),
+  return projectedCell<LstmState>('lstm', {
+    parameters: { weight_ih, weight_hh, bias_ih, bias_hh, weight_hr },
     inputs: D,
     outputs,
-    initial: (batch) => ({ h: zeros([batch, outputs], device), c: zeros([batch, H], device) }),
-    project,
-    advance,
-    step: (x, state) => advance(project(x), state),
-  }
+    width: 4 * H,
+    sizes: { h: outputs, c: H },
+    device,
+    project(x) {
+      const y = affine(x, weight_ih, bias_ih) // [..., B, 4H]
+      return bias_hh ? add(y, bias_hh) : y
+    },
+    advance(input, { h, c }) {
+      const gates = add(input, matmul(h, weight_hh, { transposeB: true })) // [B, 4H]
+      const [toI, toF, toG, toO] = split(gates, [H, H, H, H], 1) // each [B, H]
+      const i = sigmoid(toI)
+      const f = sigmoid(toF)
+      const g = tanh(toG)
+      const o = sigmoid(toO)
+      const nextC = add(mul(f, c), mul(i, g))
+      const shown = mul(o, tanh(nextC))
+      const nextH = weight_hr ? matmul(shown, weight_hr, { transposeB: true }) : shown
+      return { output: nextH, state: { h: nextH, c: nextC } }
+    },
+  })
 }

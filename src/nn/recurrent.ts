@@ -11,15 +11,16 @@ import { check, checkCount, show, UnrolledError } from '../check.ts'
 import { dropout as drop } from '../ops/dropout.ts'
 import { concat, reshape, stack, transpose, unstack } from '../ops/move.ts'
 import type { Random } from '../random.ts'
+import { nearest } from '../suggest.ts'
 import { type Tensor, zeros } from '../tensor.ts'
-import { type CellOptions, type Named, type ProjectedCell } from './cell.ts'
-import { elman, type Nonlinearity } from './elman.ts'
+import { type CellOptions, checkCellOptions, type Named, type ProjectedCell } from './cell.ts'
+import { elman, type Nonlinearity, nonlinearityNamed } from './elman.ts'
 import { gru } from './gru.ts'
-import { lstm } from './lstm.ts'
+import { checkProjection, lstm } from './lstm.ts'
 import { unroll } from './unroll.ts'
 
 export interface RecurrentOptions extends CellOptions {
-  kind: 'RNN' | 'LSTM' | 'GRU'
+  kind: (typeof KINDS)[number]
   /** L; 1 unless told */
   layers?: number
   bidirectional?: boolean
@@ -32,6 +33,11 @@ export interface RecurrentOptions extends CellOptions {
   /** x and outputs are [B, T, ...] instead of [T, B, ...] */
   batchFirst?: boolean
 }
+
+const KINDS = ['RNN', 'LSTM', 'GRU'] as const
+const OWN_OPTIONS = [
+  'kind', 'layers', 'bidirectional', 'dropout', 'projection', 'nonlinearity', 'batchFirst',
+] as const
 
 /** h [L * directions, B, H or P], and for an LSTM c [L * directions, B, H] */
 export interface RecurrentState {
@@ -73,13 +79,19 @@ function makeCell(options: RecurrentOptions, inputs: number): AnyCell {
 }
 
 function checkOptions(options: RecurrentOptions): void {
-  const { kind, layers = 1, dropout = 0, projection = 0, nonlinearity } = options
+  const { kind, hidden, layers = 1, dropout = 0, projection = 0, nonlinearity } = options
   const refuse = (text: string): never => { throw new UnrolledError(`recurrent: ${text}`) }
-  if (!['RNN', 'LSTM', 'GRU'].includes(kind)) refuse(`kind is ${String(kind)}; it must be RNN, LSTM or GRU`)
+  checkCellOptions('recurrent', options, OWN_OPTIONS)
+  if (!KINDS.includes(kind)) {
+    const meant = nearest(String(kind), KINDS)
+    refuse(`kind is ${String(kind)}; ${meant ? `did you mean ${meant}?` : 'it must be RNN, LSTM or GRU'}`)
+  }
   checkCount('recurrent: layers', layers)
   if (!(dropout >= 0 && dropout < 1)) refuse(`dropout is ${dropout}; it must lie in [0, 1)`)
   if (projection && kind !== 'LSTM') refuse(`projection is for the LSTM; kind is ${kind}`)
   if (nonlinearity && kind !== 'RNN') refuse(`nonlinearity is for the RNN; kind is ${kind}`)
+  checkProjection('recurrent', projection, hidden)
+  nonlinearityNamed('recurrent', nonlinearity ?? 'tanh')
 }
 
 /** Layers of recurrent cells that do all that PyTorch's nn.RNN, nn.LSTM and nn.GRU do, by the same names. */

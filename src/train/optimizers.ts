@@ -6,6 +6,7 @@
 
 import { UnrolledError } from '../check.ts'
 import { add, div, expm1, maximum, mul, neg, sqrt, square, sub } from '../ops/elementwise.ts'
+import { checkOptionNames } from '../suggest.ts'
 import type { Tensor } from '../tensor.ts'
 import { checkAtLeastZero, checkBelowOne, Optimizer } from './rule.ts'
 
@@ -30,6 +31,7 @@ export interface SgdOptions {
  * @throws UnrolledError for a rate or decay below 0, mu outside [0, 1), nesterov without momentum
  */
 export function sgd(options: SgdOptions): Optimizer {
+  checkOptionNames('sgd', options, ['learningRate', 'momentum', 'nesterov', 'weightDecay'])
   const { learningRate, momentum = 0, nesterov = false, weightDecay = 0 } = options
   checkAtLeastZero('sgd', { learningRate, weightDecay })
   checkBelowOne('sgd', { momentum })
@@ -74,6 +76,9 @@ export interface RmspropOptions {
  * @throws UnrolledError for a rate, eps or weight decay below 0, a or mu outside [0, 1)
  */
 export function rmsprop(options: RmspropOptions): Optimizer {
+  checkOptionNames('rmsprop', options, [
+    'learningRate', 'decay', 'eps', 'momentum', 'centered', 'weightDecay',
+  ])
   const { learningRate, decay = 0.99, eps = 1e-8, momentum = 0, centered = false, weightDecay = 0 } = options
   checkAtLeastZero('rmsprop', { learningRate, eps, weightDecay })
   checkBelowOne('rmsprop', { decay, momentum })
@@ -117,6 +122,9 @@ export interface AdagradOptions {
  * @throws UnrolledError for an option below 0
  */
 export function adagrad(options: AdagradOptions): Optimizer {
+  checkOptionNames('adagrad', options, [
+    'learningRate', 'learningRateDecay', 'eps', 'initialAccumulator', 'weightDecay',
+  ])
   const { learningRate, learningRateDecay = 0, eps = 1e-10, initialAccumulator = 0 } = options
   const { weightDecay = 0 } = options
   checkAtLeastZero('adagrad', { learningRate, learningRateDecay, eps, initialAccumulator, weightDecay })
@@ -170,6 +178,7 @@ export function adamw(options: AdamOptions): Optimizer {
 
 /** Adam; its weight decay is in g, or decoupled from it. */
 function adamLike(name: string, options: AdamOptions, decoupled: boolean): Optimizer {
+  checkOptionNames(name, options, ['learningRate', 'beta1', 'beta2', 'eps', 'weightDecay'])
   const { learningRate, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0 } = options
   checkAtLeastZero(name, { learningRate, eps, weightDecay })
   checkBelowOne(name, { beta1, beta2 })

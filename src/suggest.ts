@@ -1,5 +1,8 @@
-// "Did you mean": the known name that is fewest slips of the hand away from what was typed.
-// Read next: options.ts.
+// "Did you mean": the known name that is fewest slips of the hand away from what was typed; and options whose
+// names nobody knows are refused with it, since plain JavaScript would pass over them in silence.
+// Next: check.ts, for how errors are worded.
+
+import { UnrolledError } from './check.ts'
 
 /** Slips (a letter too many, too few, another one, or two swapped) between two words. */
 export function editDistance(a: string, b: string): number {
@@ -21,14 +24,15 @@ export function editDistance(a: string, b: string): number {
 
 /**
  * The name that was probably meant: the nearest one within a third of its letters (at least one), else the
- * first that begins with what was typed, or that it begins with; undefined when nothing is near.
+ * first that begins with what was typed, or that it begins with; undefined when nothing is near. Capitals
+ * do not count.
  */
 export function nearest(typed: string, names: readonly string[]): string | undefined {
   const word = typed.slice(0, 40).toLowerCase()
   let best: string | undefined
   let bestDistance = Infinity
   for (const name of names) {
-    const distance = editDistance(word, name)
+    const distance = editDistance(word, name.toLowerCase())
     const allowed = Math.max(1, Math.floor(Math.max(name.length, word.length) / 3))
     if (distance <= allowed && distance < Math.min(bestDistance, name.length)) {
       best = name
@@ -36,5 +40,20 @@ export function nearest(typed: string, names: readonly string[]): string | undef
     }
   }
   const shares = (a: string, b: string): boolean => b.length > 2 && a.startsWith(b)
-  return best ?? names.find((name) => shares(name, word) || shares(word, name))
+  return best ?? names.find((name) => shares(name.toLowerCase(), word) || shares(word, name.toLowerCase()))
+}
+
+/**
+ * Throws an UnrolledError for an option that `op` does not take, with the nearest that it does.
+ * @param known every option that it takes, and none that its type does not have
+ */
+export function checkOptionNames<O extends object>(
+  op: string, options: O, known: readonly (keyof O & string)[],
+): void {
+  for (const name of Object.keys(options)) {
+    if (known.some((other) => other === name)) continue
+    const meant = nearest(name, known)
+    throw new UnrolledError(`${op}: there is no option ${name}; ` +
+      (meant ? `did you mean ${meant}?` : `it takes ${known.join(', ')}`))
+  }
 }
