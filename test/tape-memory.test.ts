@@ -79,6 +79,25 @@ test('also after a tape inside a tape, and after an error half-way through a bac
   assert.equal([device.memory().live, device.memory().buffers], [before.live, before.buffers])
 })
 
+test('to forget the peak does not empty the pool', () => {
+  const device = cpu()
+  const sizes = [1000, 2000, 3000]
+  const step = () => {
+    const scope = new Scope()
+    for (const size of sizes) zeros([size], device)
+    scope.close()
+  }
+  step()
+  const { pooled } = device.memory()
+  assert.is(pooled, 4 * 6000)
+  device.resetPeak()
+  assert.is(device.memory().peak, 0)
+  zeros([3000], device).dispose()
+  zeros([10], device).dispose()
+  assert.is(device.memory().pooled, pooled + 4 * 10)
+  assert.is(device.memory().peak, 4 * 3000)
+})
+
 test('100 training steps leave live bytes, buffers and pooled bytes flat', () => {
   const device = cpu()
   const { params, loss, zero } = model(device)

@@ -27,6 +27,8 @@ export class Pool {
   private readonly lost = new FinalizationRegistry<number>((bytes) => this.count(-bytes, -1))
   private live = 0
   private peak = 0
+  /** the most bytes ever in use: unlike the peak, it is never reset */
+  private most = 0
   private pooled = 0
   private buffers = 0
 
@@ -46,9 +48,9 @@ export class Pool {
     this.lost.unregister(memory)
     const bytes = memory.data.byteLength
     this.count(-bytes, -1)
-    // Sizes that never come back must not pile up. A steady loop keeps somewhat more than its peak, since not
-    // all of its sizes are in use at once; a bound at the peak itself would empty the pool in every step.
-    if (this.pooled + bytes > 2 * this.peak) this.empty()
+    // Sizes that never come back must not pile up. A steady loop keeps somewhat more than the most it uses,
+    // since not all of its sizes are in use at once; a bound at that most would empty the pool in every step.
+    if (this.pooled + bytes > 2 * this.most) this.empty()
     const key = `${memory.dtype}${memory.length}`
     const list = this.lists.get(key)
     if (list) list.push(memory.data)
@@ -77,7 +79,8 @@ export class Pool {
   private count(bytes: number, buffers: number): void {
     this.live += bytes
     this.buffers += buffers // counted apart from bytes: an empty tensor has none
-    if (this.live > this.peak) this.peak = this.live
+    this.peak = Math.max(this.peak, this.live)
+    this.most = Math.max(this.most, this.live)
   }
 }
 
