@@ -113,7 +113,7 @@ export interface Device {
   /** y_i = the uniform number in [0, 1) that Philox (random.ts) draws at position counter + i of the key */
   uniform(length: number, key: readonly [number, number], counter: number): Memory
 
-  // In place: the only three, for parameters and for sums of gradients
+  // In place: the only two, for parameters and for sums of gradients
   /** target = x, element by element */
   copyInto(target: View, x: View): void
   /** target += x, element by element */

@@ -4,6 +4,7 @@
 // A binary loop walks `n` elements of y with steps sa, sb (1, or 0 where an operand is repeated), so that the
 // same loop serves equal shapes, scalars, rows and columns: `eachRun` cuts a broadcast into such runs.
 // This file is loaded once per precision (device.ts), so that a loop sees one array type only.
+// Next: matmul.ts.
 
 import type { BinaryOp, FloatArray, UnaryOp } from '../device.ts'
 import type { Shape } from '../shape.ts'

@@ -1,7 +1,7 @@
 // All loops of the cpu device under one name. device.ts loads this module twice, as './instance.ts?float32'
 // and './instance.ts?float64': V8 keeps one set of type feedback per loaded function, and a loop that has
-// seen both array types runs several times slower on each. The bundler keeps the two copies apart
-// (src/build.mjs). Next: elementwise.ts.
+// seen both array types is slower with either, for the rest of the process. The bundler keeps the two copies
+// apart (src/build.mjs). Next: elementwise.ts.
 
 import { accumulateLoop, binaryLoops, eachRun, selectLoop, unaryLoops } from './elementwise.ts'
 import { matmul } from './matmul.ts'

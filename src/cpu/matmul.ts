@@ -5,6 +5,7 @@
 // Van Zee and van de Geijn 2015). Blocks fit the caches and bound the scratch memory. JavaScript computes in
 // float64, so panels and sums are float64 in either precision: numbers are converted once and rounded once.
 // Every element is summed in the order of k, whatever the blocks: bit for bit the result of the triple loop.
+// Next: move.ts.
 
 import type { FloatArray } from '../device.ts'
 

@@ -1,6 +1,6 @@
 // Elementwise ops, each with its vjp beside it. Two tensors are broadcast as NumPy does it; a number stands
-// for a scalar. Values are stable in float32 for |x| = 100, and so are gradients: sigmoid' is y (1 - y),
-// softplus' is sigmoid(x).
+// for a scalar. Values and gradients are stable in float32 for |x| = 100 (sigmoid' is y (1 - y), softplus' is
+// sigmoid(x)), but for exp, expm1 and pow: e^100 itself is too large for float32, and overflows to infinity.
 //
 // `dy => [...]` gives, for dy = dLoss/dy, one gradient per input. For two operands, `broadcast` sums each
 // gradient over the axes along which its operand was repeated. Composed ops (silu, gelu, clamp) get their
