@@ -82,10 +82,14 @@ export function clipByValue(grads: ReadonlyMap<string, Tensor>, max: number): Cl
  * @throws NonFiniteError with the value and what can be done
  */
 export async function requireFinite(norm: Tensor, what: string): Promise<void> {
-  const value = await norm.item()
-  if (Number.isFinite(value)) return
+  checkNorm(await norm.item(), what)
+}
+
+/** The same for a norm that was read already. */
+export function checkNorm(norm: number, what: string): void {
+  if (Number.isFinite(norm)) return
   throw new NonFiniteError(
-    `${what} is ${value}; lower the learning rate or clip the gradients; ` +
+    `${what} is ${norm}; lower the learning rate or clip the gradients; ` +
     'new Tape({ watch: true }) and its check() name the op and step where it began')
 }
 

@@ -2,19 +2,20 @@
 //
 //   loss and gradients through time  ->  clip by global norm  ->  optimiser step  ->  carry the state on
 //
-// A step enqueues everything and reads three scalars at its end: loss, gradient norm, whether it clipped. A
-// gradient that is not finite never reaches the parameters: the update is skipped on the device, and the loop
-// stops with an error. The loop yields events; what to print, save or sample is the caller's (cli/train.ts).
-// Next: evaluate.ts.
+// A step enqueues everything and waits once, at its end, for three numbers in one tensor: loss, gradient
+// norm, whether it clipped. A gradient that is not finite never reaches the parameters: the update is skipped
+// on the device, and the loop stops with an error. The loop yields events; what to print, save or sample is
+// the caller's (cli/train.ts). Next: evaluate.ts.
 
 import { checkCount, UnrolledError } from '../check.ts'
 import { Streams } from '../data/streams.ts'
+import { stack } from '../ops/move.ts'
 import type { Random } from '../random.ts'
-import { unowned } from '../scope.ts'
+import { unowned, untracked } from '../scope.ts'
 import { Tape } from '../tape.ts'
 import { dispose, tensor, type Tensor, type Tree } from '../tensor.ts'
 import { truncatedBptt, type TruncatedBptt } from './bptt.ts'
-import { clipByGlobalNorm, requireFinite } from './clip.ts'
+import { checkNorm, clipByGlobalNorm } from './clip.ts'
 import { inUnits } from './evaluate.ts'
 import { type LanguageModel, withDropout } from './language-model.ts'
 import type { Optimizer } from './rule.ts'
@@ -28,7 +29,7 @@ export interface TrainOptions {
   batch: number
   /** k1: steps between two updates */
   window: number
-  /** k2: steps that gradients reach back; the window unless told */
+  /** k2: steps that gradients reach back; the window by default */
   horizon?: number
   /** bound on the global gradient norm; Infinity for none */
   clip: number
@@ -99,24 +100,18 @@ async function trainStep(
   const shape = [window.inputs.length / batch, batch]
   const ids = (values: Int32Array) => tensor(values, { shape, device: model.device, dtype: 'int32' })
   const tape = new Tape()
-  let scalars: { loss: Tensor, norm: Tensor, clipped: Tensor }
+  let told: Tensor // [3]
   try {
     const { loss, grads } = bptt.step(tape, ids(window.inputs), ids(window.targets))
-    const clipped = clipByGlobalNorm(grads, clip)
+    const { norm, clipped, finite, grads: bounded } = clipByGlobalNorm(grads, clip)
     const learningRate = schedule(step - 1, optimizer.learningRate)
-    optimizer.update(model.parameters, clipped.grads, { applyIf: clipped.finite, learningRate })
-    scalars = tape.keep({ loss, norm: clipped.norm, clipped: clipped.clipped })
+    optimizer.update(model.parameters, bounded, { applyIf: finite, learningRate })
+    told = tape.keep(untracked(() => stack([loss, norm, clipped])))
   } finally {
     tape.close()
   }
-  try {
-    await requireFinite(scalars.norm, `the gradient norm of step ${step}`)
-    const loss = await scalars.loss.item()
-    const gradNorm = await scalars.norm.item()
-    const clipped = await scalars.clipped.item() === 1
-    const { bitsPerChar } = inUnits(loss)
-    return { event: 'step' as const, step, loss, bitsPerChar, gradNorm, clipped }
-  } finally {
-    dispose(scalars)
-  }
+  const [loss, gradNorm, clipped] = await told.read().finally(() => told.dispose())
+  checkNorm(gradNorm, `the gradient norm of step ${step}`)
+  return { event: 'step' as const, step, loss, bitsPerChar: inUnits(loss).bitsPerChar, gradNorm,
+    clipped: clipped === 1 }
 }
