@@ -7,6 +7,7 @@ import { NonFiniteError } from '../src/check.ts'
 import { cpu } from '../src/cpu/device.ts'
 import { random } from '../src/random.ts'
 import { unowned, untracked } from '../src/scope.ts'
+import { Tape } from '../src/tape.ts'
 import { dispose, tensor } from '../src/tensor.ts'
 import { choose, evaluate, sample } from '../src/train/evaluate.ts'
 import { CELLS, type CellName, type LanguageModel, languageModel } from '../src/train/language-model.ts'
@@ -133,6 +134,21 @@ test('memory goes back: after evaluation, after sampling, and when either ends e
   level('sample')
   for await (const _ of sample(model, options)) break
   level('sample, ended early')
+})
+
+test('inside an open tape: nothing is recorded, nothing is kept, and the numbers are the same', async () => {
+  const model = net('gru')
+  const { device } = model
+  const measure = () => evaluate(model, text(60), { batch: 2, window: 9 })
+  const [loss, symbols] = [await measure(), await take(model, {})]
+  const before = device.memory()
+  const tape = new Tape()
+  assert.equal(await measure(), loss)
+  assert.equal(await take(model, {}), symbols)
+  assert.is(tape.records.length, 0)
+  assert.is(device.memory().live, before.live)
+  assert.is(device.memory().buffers, before.buffers)
+  tape.close()
 })
 
 async function take(model: LanguageModel, options: Partial<Parameters<typeof sample>[1]>): Promise<number[]> {

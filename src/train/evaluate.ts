@@ -9,7 +9,7 @@ import { checkCount, NonFiniteError, UnrolledError } from '../check.ts'
 import { heldOut } from '../data/streams.ts'
 import { slice } from '../ops/move.ts'
 import type { Random } from '../random.ts'
-import { Scope, unowned, untracked } from '../scope.ts'
+import { unowned } from '../scope.ts'
 import { dispose, type Tensor, tensor, type Tree } from '../tensor.ts'
 import type { LanguageModel } from './language-model.ts'
 
@@ -30,9 +30,9 @@ export function inUnits(loss: number): { loss: number, bitsPerChar: number, perp
 export interface EvaluateOptions {
   /** the token that precedes the text; without one the first token is not predicted */
   before?: number
-  /** B, streams side by side, each from the zero state; 32 unless told, 1 reads the text as one */
+  /** B, streams side by side, each from the zero state; 32 by default, 1 reads the text as one */
   batch?: number
-  /** T, steps at a time: a matter of speed and memory, not of the result; 64 unless told */
+  /** T, steps at a time: a matter of speed and memory, not of the result; 64 by default */
   window?: number
   /** told, and awaited, after each window: the share of the tokens that is done */
   watch?: (share: number) => unknown
@@ -74,15 +74,12 @@ export async function evaluate(
 function measure(
   model: LanguageModel, { inputs, targets }: { inputs: Int32Array, targets: Int32Array },
   shape: [number, number], state: Tree,
-): [Tensor, Tree] {
+): readonly [Tensor, Tree] {
   const symbols = (values: Int32Array) => tensor(values, { shape, device: model.device, dtype: 'int32' })
-  const scope = new Scope()
-  try {
+  return unowned(() => {
     const result = model.run(symbols(inputs), state)
-    return [scope.keep(model.loss(result.outputs, symbols(targets))), scope.keep(result.state)]
-  } finally {
-    scope.close()
-  }
+    return [model.loss(result.outputs, symbols(targets)), result.state] as const
+  })
 }
 
 export interface SampleOptions {
@@ -91,7 +88,7 @@ export interface SampleOptions {
   /** how many symbols to draw */
   length: number
   rng: Random
-  /** below 1 the likely becomes likelier, above 1 everything evens out; 1 unless told */
+  /** below 1 the likely becomes likelier, above 1 everything evens out; 1 by default */
   temperature?: number
   /** draw among the k likeliest only */
   topK?: number
@@ -126,15 +123,12 @@ export async function* sample(model: LanguageModel, options: SampleOptions): Asy
 }
 
 /** Feeds symbols [T]: the logits [V] after the last one, and the new state; both are the caller's. */
-function step(model: LanguageModel, symbols: Int32Array, state: Tree): [Tensor, Tree] {
-  const scope = new Scope()
-  try {
+function step(model: LanguageModel, symbols: Int32Array, state: Tree): readonly [Tensor, Tree] {
+  return unowned(() => {
     const ids = tensor(symbols, { shape: [symbols.length, 1], device: model.device, dtype: 'int32' })
-    const result = untracked(() => model.run(ids, state))
-    return [scope.keep(slice(result.outputs, 0, -1)), scope.keep(result.state)]
-  } finally {
-    scope.close()
-  }
+    const result = model.run(ids, state)
+    return [slice(result.outputs, 0, -1), result.state] as const
+  })
 }
 
 /**
