@@ -257,9 +257,9 @@ test('wrong sequences, lengths and stacks are refused', () => {
       `unroll: lengths is [${bad.join(', ')}]; needed are 3 whole numbers from 1 to 5, one for each sequence`)
   }
   refused(() => unroll(cell, xs, cell.initial(2)), 'lstm: the state\'s h is [2, 3]; it must be [3, 3]')
-  refused(() => stacked([]), 'stacked: it needs at least one cell')
+  refused(() => stacked([]), 'stacked: it needs at least one cell or layer')
   refused(() => stacked([cell, cell]),
-    'stacked: cell 1 takes 2 inputs, but cell 0 gives 3 outputs; they must be equal')
+    'stacked: part 1 takes 2 inputs, but part 0 gives 3 outputs; they must be equal')
   const next = gru({ inputs: 3, hidden: 3, device, rng: random(1) })
   refused(() => stacked([cell, next])(xs, { state: [cell.initial(B)] }),
     'stacked: the state has 1 parts; it must have 2, one for each cell')

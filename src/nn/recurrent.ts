@@ -10,14 +10,13 @@
 import { check, checkCount, show, UnrolledError } from '../check.ts'
 import { dropout as drop } from '../ops/dropout.ts'
 import { concat, reshape, stack, transpose, unstack } from '../ops/move.ts'
-import type { Random } from '../random.ts'
 import { nearest } from '../suggest.ts'
 import { type Tensor, zeros } from '../tensor.ts'
-import { type CellOptions, checkCellOptions, type Named, type ProjectedCell } from './cell.ts'
+import { type CellOptions, checkCellOptions, type ProjectedCell } from './cell.ts'
 import { elman, type Nonlinearity, nonlinearityNamed } from './elman.ts'
 import { gru } from './gru.ts'
 import { checkProjection, lstm } from './lstm.ts'
-import { unroll } from './unroll.ts'
+import { lowestLayer, type SequenceLayer, type SequenceOptions, unroll } from './unroll.ts'
 
 export interface RecurrentOptions extends CellOptions {
   kind: (typeof KINDS)[number]
@@ -30,7 +29,7 @@ export interface RecurrentOptions extends CellOptions {
   projection?: number
   /** RNN only: tanh unless told */
   nonlinearity?: Nonlinearity
-  /** x and outputs are [B, T, ...] instead of [T, B, ...] */
+  /** x and outputs are [B, T, ...] instead of [T, B, ...]: not for stacked, where time is first */
   batchFirst?: boolean
 }
 
@@ -44,30 +43,14 @@ export interface RecurrentState {
   readonly [name: string]: Tensor
 }
 
-export interface RunOptions {
-  /** zeros unless given */
-  state?: RecurrentState
-  /**
-   * the length of each sequence, 1 to T: outputs past the end are zero,
-   * final states are those at each one's own end
-   */
-  lengths?: ArrayLike<number>
-  /** draws the dropout masks: pass it in training, leave it out in evaluation */
-  rng?: Random
-}
+/** With lengths, outputs past a sequence's end are zero, final states are those at each one's own end. */
+export type RunOptions = SequenceOptions<RecurrentState>
 
-export interface Recurrent {
-  /**
-   * xs [T, B, inputs] -> outputs [T, B, directions * H];
-   * a single sequence [T, inputs] works too, without B throughout
-   */
-  (xs: Tensor, options?: RunOptions): { outputs: Tensor, state: RecurrentState }
-  readonly parameters: Named
-  /** the size of an output: directions * (P or H) */
-  readonly outputs: number
-  /** the zero state */
-  initial(batch: number): RecurrentState
-}
+/**
+ * xs [T, B, inputs] -> outputs [T, B, directions * (P or H)];
+ * a single sequence [T, inputs] works too, without B throughout.
+ */
+export type Recurrent = SequenceLayer<RecurrentState>
 
 type AnyCell = ProjectedCell<RecurrentState>
 
@@ -129,7 +112,8 @@ export function recurrent(options: RecurrentOptions): Recurrent {
     return cells.map((_, k) => Object.fromEntries(names.map((name, n) => [name, pieces[n][k]])))
   }
 
-  function runLayers(xs: Tensor, { state, lengths, rng }: RunOptions) {
+  function runLayers(xs: Tensor, { state, lengths, rng, ...place }: RunOptions) {
+    const lowest = lowestLayer(place)
     const initial = takeApart(state, xs.shape[1])
     const finals: RecurrentState[] = []
     let inputs = xs
@@ -137,7 +121,7 @@ export function recurrent(options: RecurrentOptions): Recurrent {
       const dropped = layer > 0 && p > 0 && rng ? drop(inputs, p, rng) : inputs
       const sides = directions.map((direction, d) => {
         const k = layer * directions.length + d
-        const result = unroll(cells[k], dropped, initial[k], { lengths, direction, layer })
+        const result = unroll(cells[k], dropped, initial[k], { lengths, direction, layer: lowest + layer })
         finals.push(result.state)
         return result.outputs
       })
@@ -170,6 +154,8 @@ export function recurrent(options: RecurrentOptions): Recurrent {
 
   return Object.assign(run, {
     parameters,
+    inputs: options.inputs,
+    layers: L,
     outputs: cells[0].outputs * directions.length,
     initial: (batch: number) =>
       Object.fromEntries(names.map((name) => [name, zeros([cells.length, batch, sizes[name]], device)])),

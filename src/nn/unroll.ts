@@ -8,21 +8,22 @@
 // are zero: so the final state is that of its own last step, and the reverse direction starts at its own end.
 // Next: recurrent.ts; train/bptt.ts for truncation.
 
-import { check, show } from '../check.ts'
-import { at, isRecording, type Where } from '../context.ts'
+import { check, checkThat, show } from '../check.ts'
+import { at, currentWhere, isRecording, type Where } from '../context.ts'
 import { where } from '../ops/elementwise.ts'
 import { concat, reshape, slice, stack, unstack } from '../ops/move.ts'
+import type { Random } from '../random.ts'
 import { sizeOf } from '../shape.ts'
 import { untracked } from '../scope.ts'
 import { record, recordMany } from '../tape.ts'
 import { mapTree, type Tensor, tensor, type Tree } from '../tensor.ts'
-import { type Cell, isProjected } from './cell.ts'
+import { type Cell, isProjected, type Named } from './cell.ts'
 
 export interface UnrollOptions {
   /** the length of each sequence of the batch, 1 to T; all T unless told */
   lengths?: ArrayLike<number>
   direction?: 'forward' | 'reverse'
-  /** the number of this layer, for what is printed */
+  /** the number of this layer, for what is printed; that of `at` unless told, or 0 */
   layer?: number
 }
 
@@ -35,7 +36,7 @@ export interface Unrolled<S extends Tree> {
 
 /**
  * Runs a cell over a sequence xs [T, B, D] from a state (zeros if none is given).
- * @throws ShapeError if xs is not [T, B, D] with T >= 1, or a length is not in 1..T
+ * @throws ShapeError if xs is not [T, B, D] with T >= 1, UnrolledError if a length is not in 1..T
  */
 export function unroll<S extends Tree>(
   cell: Cell<S>, xs: Tensor, state?: S, options: UnrollOptions = {},
@@ -43,8 +44,8 @@ export function unroll<S extends Tree>(
   check(xs.rank === 3 && xs.shape[0] >= 1 && xs.shape[2] === cell.inputs, () =>
     `unroll: xs is ${show(xs.shape)}; it must be [T, B, ${cell.inputs}], time first, with one step or more`)
   const [T, B] = xs.shape
-  const { lengths, direction = 'forward', layer = 0 } = options
-  const place: Where = { layer, direction }
+  const { lengths, direction = 'forward' } = options
+  const place: Where = { layer: lowestLayer(options), direction }
   const mask = lengths && inside(lengths, T, B, xs) // [T, B, 1]
   const { step, masks } = at({ ...place, t: 'all' }, () => ({
     step: stepper(cell, mask ? where(mask, xs, 0) : xs), // whatever stands in the padding is not read
@@ -99,7 +100,7 @@ function asState(x: Tensor, path: string): Tensor {
 /** 1 where a step lies inside its sequence, else 0: [T, B, 1]. */
 function inside(lengths: ArrayLike<number>, T: number, B: number, { device }: Tensor): Tensor {
   const list = Array.from(lengths)
-  check(list.length === B && list.every((n) => Number.isInteger(n) && n >= 1 && n <= T), () =>
+  checkThat(list.length === B && list.every((n) => Number.isInteger(n) && n >= 1 && n <= T), () =>
     `unroll: lengths is ${show(list)}; needed are ${B} whole numbers from 1 to ${T}, one for each sequence`)
   const flags = Array.from({ length: T }, (_, t) => list.map((length) => (t < length ? 1 : 0))).flat()
   return untracked(() => tensor(flags, { shape: [T, B, 1], device }))
@@ -114,63 +115,116 @@ function zipTree<S extends Tree>(a: S, b: S, f: (x: Tensor, y: Tensor) => Tensor
   })
   return mapTree(a, (x, path) => {
     const y = others.get(path)
-    check(y !== undefined, () =>
+    checkThat(y !== undefined, () =>
       `unroll: the cell's step gives a state with ${path}, which the state before it lacks`)
-    return f(x, y!)
+    return f(x, y)
   })
 }
 
 export interface SequenceOptions<S extends Tree> {
+  /** the state before the first step; zeros unless given */
   state?: S
+  /** the length of each sequence of the batch, 1 to T; all T unless told */
   lengths?: ArrayLike<number>
+  /** the number of this layer (of several: the lowest), for what is printed; that of `at`, or 0, unless told */
+  layer?: number
+  /** draws the dropout masks of layers that drop: pass it in training, leave it out in evaluation */
+  rng?: Random
 }
 
-/** Anything that maps a sequence to a sequence: a cell unrolled, a stack of them, a bidirectional pair. */
-export interface SequenceLayer<S extends Tree = Tree> {
-  (xs: Tensor, options?: SequenceOptions<S>): Unrolled<S>
-  readonly parameters: { readonly [name: string]: Tensor }
+/** A method's type, so that a layer with a state of its own kind is also a SequenceLayer<Tree>. */
+type RunSequence<S extends Tree> = {
+  run(xs: Tensor, options?: SequenceOptions<S>): Unrolled<S>
+}['run']
+
+/**
+ * Anything that maps a sequence [T, B, inputs] to a sequence [T, B, outputs]: a stack of cells, a
+ * bidirectional pair, recurrent({ ... }).
+ */
+export interface SequenceLayer<S extends Tree = Tree> extends RunSequence<S> {
+  readonly parameters: Named
+  readonly inputs: number
+  readonly outputs: number
+  /** how many layers it has, one above the other */
+  readonly layers: number
+  /** the zero state of a batch of B */
+  initial(batch: number): S
+}
+
+/** The number of the lowest layer of what runs now. */
+export function lowestLayer({ layer }: { layer?: number }): number {
+  return layer ?? currentWhere().layer ?? 0
+}
+
+/** A cell as a layer: unrolled forward over the sequence. A layer stays what it is. */
+export function asLayer(part: Cell | SequenceLayer): SequenceLayer {
+  if (!('step' in part)) return part
+  const run = (xs: Tensor, { state, lengths, layer }: SequenceOptions<Tree> = {}) =>
+    unroll(part, xs, state, { lengths, layer })
+  const { parameters, inputs, outputs } = part
+  return Object.assign(run, {
+    parameters, inputs, outputs, layers: 1, initial: (batch: number) => part.initial(batch),
+  })
 }
 
 /**
- * Cells one above the other: each layer's outputs are the next one's inputs.
- * The state is the list of the cells' states.
+ * Cells or layers one above the other: the outputs of each are the inputs of the next.
+ * The state is the list of their states.
  */
-export function stacked(cells: readonly Cell[]): SequenceLayer<readonly Tree[]> {
-  check(cells.length > 0, () => 'stacked: it needs at least one cell')
-  cells.forEach((cell, k) => {
-    const below = cells[k - 1]
-    check(!below || cell.inputs === below.outputs, () =>
-      `stacked: cell ${k} takes ${cell.inputs} inputs, but cell ${k - 1} gives ${below!.outputs} outputs; ` +
+export function stacked(parts: readonly (Cell | SequenceLayer)[]): SequenceLayer<readonly Tree[]> {
+  checkThat(parts.length > 0, () => 'stacked: it needs at least one cell or layer')
+  parts.forEach((part, k) => {
+    const below = parts[k - 1]
+    check(!below || part.inputs === below.outputs, () =>
+      `stacked: part ${k} takes ${part.inputs} inputs, but part ${k - 1} gives ${below!.outputs} outputs; ` +
       'they must be equal')
   })
-  const run = (xs: Tensor, { state, lengths }: SequenceOptions<readonly Tree[]> = {}) => {
-    check(!state || state.length === cells.length, () =>
-      `stacked: the state has ${state!.length} parts; it must have ${cells.length}, one for each cell`)
+  const layers = parts.map(asLayer)
+  const run = (xs: Tensor, { state, ...options }: SequenceOptions<readonly Tree[]> = {}) => {
+    checkThat(!state || state.length === layers.length, () =>
+      `stacked: the state has ${state!.length} parts; it must have ${layers.length}, one for each cell`)
     let outputs = xs
-    const states = cells.map((cell, layer) => {
-      const result = unroll(cell, outputs, state?.[layer], { lengths, layer })
+    let layer = lowestLayer(options)
+    const states = layers.map((part, k) => {
+      const result = part(outputs, { ...options, state: state?.[k], layer })
       outputs = result.outputs
+      layer += part.layers
       return result.state
     })
     return { outputs, state: states }
   }
-  return Object.assign(run, { parameters: prefixed(cells.map((cell, k) => [`${k}`, cell])) })
+  return Object.assign(run, {
+    parameters: prefixed(layers.map((part, k) => [`${k}`, part])),
+    inputs: layers[0].inputs,
+    outputs: layers[layers.length - 1].outputs,
+    layers: layers.reduce((total, part) => total + part.layers, 0),
+    initial: (batch: number) => layers.map((part) => part.initial(batch)),
+  })
 }
 
 /** Two cells, one forward and one in reverse, their outputs side by side: Schuster and Paliwal 1997. */
 export function bidirectional<S extends Tree>(
   forward: Cell<S>, reverse: Cell<S>,
 ): SequenceLayer<readonly [S, S]> {
+  check(forward.inputs === reverse.inputs, () =>
+    `bidirectional: the forward cell takes ${forward.inputs} inputs, the reverse one ${reverse.inputs}; ` +
+    'they must be equal')
   const run = (xs: Tensor, options: SequenceOptions<readonly [S, S]> = {}): Unrolled<readonly [S, S]> => {
-    const { state, lengths } = options
-    const ahead = unroll(forward, xs, state?.[0], { lengths })
-    const back = unroll(reverse, xs, state?.[1], { lengths, direction: 'reverse' })
+    const { state, lengths, layer } = options
+    const ahead = unroll(forward, xs, state?.[0], { lengths, layer })
+    const back = unroll(reverse, xs, state?.[1], { lengths, layer, direction: 'reverse' })
     return { outputs: concat([ahead.outputs, back.outputs], -1), state: [ahead.state, back.state] }
   }
-  return Object.assign(run, { parameters: prefixed([['forward', forward], ['reverse', reverse]]) })
+  return Object.assign(run, {
+    parameters: prefixed([['forward', forward], ['reverse', reverse]]),
+    inputs: forward.inputs,
+    outputs: forward.outputs + reverse.outputs,
+    layers: 1,
+    initial: (batch: number) => [forward.initial(batch), reverse.initial(batch)] as const,
+  })
 }
 
-function prefixed(cells: readonly (readonly [string, Cell])[]): { [name: string]: Tensor } {
-  return Object.fromEntries(cells.flatMap(([prefix, cell]) =>
-    Object.entries(cell.parameters).map(([name, x]) => [`${prefix}.${name}`, x])))
+function prefixed(parts: readonly (readonly [string, { readonly parameters: Named }])[]): Named {
+  return Object.fromEntries(parts.flatMap(([prefix, { parameters }]) =>
+    Object.entries(parameters).map(([name, x]) => [`${prefix}.${name}`, x])))
 }

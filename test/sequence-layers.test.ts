@@ -1,0 +1,150 @@
+// Layers that map a sequence to a sequence: their sizes and zero states, deep nets of them, their places.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { at } from '../src/context.ts'
+import { formatReport, gradcheck } from '../src/gradcheck.ts'
+import { gradientFlow } from '../src/inspect/flow.ts'
+import { elman } from '../src/nn/elman.ts'
+import { gru } from '../src/nn/gru.ts'
+import { lstm } from '../src/nn/lstm.ts'
+import { loadParameters, parameters } from '../src/nn/linear.ts'
+import { recurrent } from '../src/nn/recurrent.ts'
+import { bidirectional, type SequenceLayer, stacked, unroll } from '../src/nn/unroll.ts'
+import { random } from '../src/random.ts'
+import { Tape } from '../src/tape.ts'
+import { leaves } from '../src/tensor.ts'
+import { device, energy, flat, normal, refused, values } from './every-cell.ts'
+import { difference } from './golden-numbers.ts'
+
+const test = suite('sequence-layers')
+const T = 5
+const B = 3
+const lengths = [3, 5, 1]
+const cell = (inputs: number, seed: number, hidden = 3) => gru({ inputs, hidden, device, rng: random(seed) })
+
+/** Two bidirectional layers, as recurrent makes them, from cells. */
+function deep() {
+  return stacked([bidirectional(cell(2, 1), cell(2, 2)), bidirectional(cell(6, 3), cell(6, 4))])
+}
+
+const layers: Record<string, () => SequenceLayer> = {
+  'a stack of cells': () =>
+    stacked([lstm({ inputs: 2, hidden: 4, projection: 3, device, rng: random(1) }), cell(3, 2, 5)]),
+  'a bidirectional pair of different widths': () => bidirectional(cell(2, 1), cell(2, 2, 4)),
+  'a deep bidirectional stack': deep,
+  'a recurrent layer': () =>
+    recurrent({ kind: 'LSTM', inputs: 2, hidden: 3, layers: 2, bidirectional: true, device, rng: random(1) }),
+  'a stack in a stack, under a recurrent layer': () =>
+    stacked([
+      stacked([cell(2, 1), bidirectional(cell(3, 2), cell(3, 3))]),
+      recurrent({ kind: 'RNN', inputs: 6, hidden: 2, layers: 2, device, rng: random(4) }),
+    ]),
+}
+
+for (const [name, make] of Object.entries(layers)) {
+  test(`${name}: inputs, outputs and the zero state are what it takes and gives`, async () => {
+    const net = make()
+    const xs = normal(2, T, B, net.inputs)
+    const { outputs, state } = net(xs)
+    assert.equal(outputs.shape, [T, B, net.outputs])
+    const zero = net.initial(B)
+    assert.equal(leaves(zero).map((x) => x.shape), leaves(state).map((x) => x.shape))
+    assert.ok((await values(zero)).flat().every((x) => x === 0))
+    const [given] = await values(net(xs, { state: zero }).outputs)
+    assert.equal(given, Array.from(await outputs.read()))
+  })
+
+  test(`${name}: gradients by finite differences, with lengths and a state`, async () => {
+    const net = make()
+    const xs = normal(2, T, B, net.inputs)
+    const state = net(normal(3, T, B, net.inputs)).state // no zeros: those would hide much
+    const f = () => {
+      const result = net(xs, { state, lengths })
+      return flat([result.outputs, result.state])
+    }
+    const list = [xs, ...leaves(state), ...Object.values(net.parameters)]
+    const report = await gradcheck(f, list)
+    assert.ok(report.passed, formatReport(report))
+  })
+}
+
+test('a deep bidirectional stack is recurrent({ bidirectional, layers: 2 }) by other names', async () => {
+  const net = deep()
+  const rnn = recurrent({
+    kind: 'GRU', inputs: 2, hidden: 3, layers: 2, bidirectional: true, device, rng: random(9),
+  })
+  const data = await values(Object.values(net.parameters))
+  const named = Object.entries(rnn.parameters)
+  loadParameters(parameters({ rnn }), new Map(named.map(([name, { shape }], k) =>
+    [`rnn.${name}`, { shape, data: data[k] }])))
+  const xs = normal(2, T, B, 2)
+  const [a, b] = [net(xs, { lengths }), rnn(xs, { lengths })]
+  assert.ok(difference(await a.outputs.read(), await b.outputs.read()) < 1e-13)
+  const states = (await values(a.state)).flat()
+  assert.ok(difference(states, await b.state.h.read()) < 1e-13, 'layer by layer, forward before reverse')
+})
+
+/** The layers that the records of one run name, in order. */
+function layersSeen(run: () => unknown): number[] {
+  using tape = new Tape()
+  run()
+  const seen = tape.records.map(({ where }) => where.layer ?? -1)
+  return [...new Set(seen)].filter((layer) => layer >= 0)
+}
+
+test('the layer is the one told, else the one of the place around, else 0', () => {
+  const xs = normal(2, T, B, 2)
+  const one = cell(2, 1)
+  const pair = bidirectional(cell(2, 1), cell(2, 2))
+  assert.equal(layersSeen(() => unroll(one, xs)), [0])
+  assert.equal(layersSeen(() => at({ layer: 1 }, () => unroll(one, xs))), [1])
+  assert.equal(layersSeen(() => at({ layer: 1 }, () => unroll(one, xs, undefined, { layer: 4 }))), [4])
+  assert.equal(layersSeen(() => at({ layer: 2 }, () => pair(xs))), [2])
+  assert.equal(layersSeen(() => pair(xs, { layer: 3 })), [3])
+  assert.equal(layersSeen(() => deep()(xs)), [0, 1])
+  assert.equal(layersSeen(() => at({ layer: 5 }, () => deep()(xs))), [5, 6])
+  assert.equal(layersSeen(() => deep()(xs, { layer: 2 })), [2, 3])
+  const nested = layers['a stack in a stack, under a recurrent layer']()
+  assert.equal(nested.layers, 4)
+  assert.equal(layersSeen(() => nested(xs, { layer: 1 })), [1, 2, 3, 4])
+})
+
+test('gradientFlow shows two layers that were put together by hand', async () => {
+  const below = elman({ inputs: 2, hidden: 3, device, rng: random(1) })
+  const above = cell(3, 2)
+  const xs = normal(2, T, B, 2)
+  const flow = async (outputsOf: () => ReturnType<typeof unroll>['outputs']) => {
+    using tape = new Tape()
+    return gradientFlow(tape, energy(outputsOf()), parameters({ below, above }))
+  }
+  const byHand = await flow(() => {
+    const one = at({ layer: 0 }, () => unroll(below, xs).outputs)
+    return at({ layer: 1 }, () => unroll(above, one).outputs)
+  })
+  assert.equal(byHand.states.map(({ layer, t }) => [layer, t]),
+    [0, 1].flatMap((layer) => [0, 1, 2, 3, 4].map((t) => [layer, t])))
+  assert.ok(byHand.contributions.every(({ name, layer }) => layer === (name.startsWith('above') ? 1 : 0)))
+  assert.equal(byHand, await flow(() => stacked([below, above])(xs).outputs), 'as stacked does it')
+})
+
+test('a generator reaches the layers that drop', async () => {
+  const inner = recurrent({
+    kind: 'GRU', inputs: 3, hidden: 3, layers: 2, dropout: 0.5, device, rng: random(1),
+  })
+  const net = stacked([cell(2, 1), inner])
+  const xs = normal(2, T, B, 2)
+  const plain = await net(xs).outputs.read()
+  const dropped = await net(xs, { rng: random(5) }).outputs.read()
+  assert.ok(difference(dropped, plain) > 0.01)
+  assert.equal(await net(xs, { rng: random(5) }).outputs.read(), dropped, 'the same seed drops the same')
+})
+
+test('what does not fit is refused', () => {
+  refused(() => bidirectional(cell(2, 1), cell(3, 2)),
+    'bidirectional: the forward cell takes 2 inputs, the reverse one 3; they must be equal')
+  refused(() => stacked([bidirectional(cell(2, 1), cell(2, 2)), cell(3, 3)]),
+    'stacked: part 1 takes 3 inputs, but part 0 gives 6 outputs; they must be equal')
+})
+
+test.run()
