@@ -42,6 +42,14 @@ export function show(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`
 }
 
+/** How a value of the wrong kind is named in an error: 'text', a list, undefined. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'function') return 'a function'
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}
+
 /** Throws unless `value` is a whole number >= least, naming what it is. */
 export function checkCount(what: string, value: number, least = 1): void {
   if (!Number.isInteger(value) || value < least) {

@@ -105,9 +105,9 @@ export interface Device {
   scatterAddRows(rows: View, index: View, count: number): Memory
   /**
    * y[n, v] = 1 where v = index_n, else 0; a row of zeros where index_n = ignore;
-   * any other index outside 0..V-1 is an error
+   * any other index outside 0..V-1 is an error, which names `op`
    */
-  oneHot(index: View, count: number, ignore: number | undefined): Memory
+  oneHot(index: View, count: number, ignore: number | undefined, op: string): Memory
 
   // Random numbers
   /** y_i = the uniform number in [0, 1) that Philox (random.ts) draws at position counter + i of the key */

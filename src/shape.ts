@@ -84,6 +84,12 @@ export function normalizeAxes(
   return list.sort((a, b) => a - b)
 }
 
+/** Throws if the axes hold no value: then there is no largest one. */
+export function checkValues(op: string, shape: Shape, axes: readonly number[]): void {
+  check(axes.every((axis) => shape[axis] > 0), () =>
+    `${op}: x is ${show(shape)}; the largest of no values does not exist`)
+}
+
 /** The shape left after reducing over the axes; with keep, reduced axes stay as size 1. */
 export function reducedShape(shape: Shape, axes: readonly number[], keep: boolean): number[] {
   const out: number[] = []

@@ -5,7 +5,7 @@
 // but reading. What is made while a tape or scope is open belongs to it; what is made outside is yours
 // (dispose() gives it back). Next: context.ts and scope.ts for ownership, tape.ts for gradients.
 
-import { check, show, ShapeError, TapeError, UnrolledError } from './check.ts'
+import { check, checkThat, describe, show, ShapeError, TapeError, UnrolledError } from './check.ts'
 import { adopt } from './context.ts'
 import type { Device, DType, Memory, NumberArray, View } from './device.ts'
 import { MAX_RANK, sameShape, type Shape, sizeOf } from './shape.ts'
@@ -100,19 +100,31 @@ export interface TensorOptions {
 /**
  * A tensor from host numbers: nested arrays, or a flat (typed) array with a shape.
  * @throws ShapeError for ragged nesting, a rank above 4, or a shape that does not fit the number of values
+ * @throws UnrolledError for values that are no numbers, or without a device
  */
 export function tensor(values: Nested | ArrayLike<number>, options: TensorOptions): Tensor {
-  const { device, dtype = device.dtype } = options
+  const device = checkDevice('tensor', options?.device, 'tensor(values, { device })')
+  const { dtype = device.dtype } = options
   const flat: number[] = []
-  const nested = typeof values === 'number' || Array.isArray(values)
-  const found = nested ? flatten(values as Nested, flat) : [(values as ArrayLike<number>).length]
-  const data = nested ? flat : (values as ArrayLike<number>)
+  const found = isFlat(values) ? [values.length] : flatten(values, flat)
+  const data = isFlat(values) ? values : flat
   const shape = options.shape ?? found
   checkShape('tensor', shape)
   check(sizeOf(shape) === data.length, () =>
     `tensor: ${data.length} values do not fill the shape ${show(shape)}, which holds ${sizeOf(shape)}`)
   if (dtype === 'int32' && !(data instanceof Int32Array)) checkWhole(data)
   return made(device.upload(data, dtype), shape)
+}
+
+/** A typed array, or whatever else has numbers and a length. */
+function isFlat(values: Nested | ArrayLike<number>): values is ArrayLike<number> {
+  return typeof values === 'object' && values !== null && !Array.isArray(values) && 'length' in values
+}
+
+function checkDevice(op: string, device: Device | undefined, call: string): Device {
+  checkThat(typeof device?.upload === 'function', () =>
+    `${op}: it needs a device; make one, const device = cpu(), and call ${call}`)
+  return device!
 }
 
 /** An index of 1.5 would silently become 1, and NaN 0. */
@@ -129,6 +141,8 @@ function flatten(values: Nested, out: number[]): number[] {
     out.push(values)
     return []
   }
+  checkThat(Array.isArray(values), () =>
+    `tensor: ${describe(values)} is among the values; they must be numbers, or lists of numbers`)
   const shapes = values.map((part) => flatten(part, out))
   const [first = []] = shapes
   const ragged = shapes.find((shape) => !sameShape(shape, first))
@@ -139,22 +153,29 @@ function flatten(values: Nested, out: number[]): number[] {
 }
 
 export function checkShape(op: string, shape: Shape): void {
-  check(shape.length <= MAX_RANK && shape.every((n) => Number.isInteger(n) && n >= 0), () =>
-    `${op}: ${show(shape)} is not a shape; up to ${MAX_RANK} sizes, each a whole number of 0 or more`)
+  const isList = Array.isArray(shape)
+  check(isList && shape.length <= MAX_RANK && shape.every((n) => Number.isInteger(n) && n >= 0), () =>
+    `${op}: ${isList ? show(shape) : describe(shape)} is not a shape; ` +
+    `up to ${MAX_RANK} sizes, each a whole number of 0 or more`)
 }
 
 /** A tensor filled with one value. */
 export function full(shape: Shape, value: number, device: Device): Tensor {
-  checkShape('full', shape)
-  return made(device.fill(sizeOf(shape), value), shape)
+  return filled('full', shape, value, device, 'full(shape, value, device)')
 }
 
 export function zeros(shape: Shape, device: Device): Tensor {
-  return full(shape, 0, device)
+  return filled('zeros', shape, 0, device, 'zeros(shape, device)')
 }
 
 export function ones(shape: Shape, device: Device): Tensor {
-  return full(shape, 1, device)
+  return filled('ones', shape, 1, device, 'ones(shape, device)')
+}
+
+function filled(op: string, shape: Shape, value: number, device: Device, call: string): Tensor {
+  checkDevice(op, device, call)
+  checkShape(op, shape)
+  return made(device.fill(sizeOf(shape), value), shape)
 }
 
 function made(memory: Memory, shape: Shape): Tensor {
@@ -195,15 +216,54 @@ export function dispose(tree: Tree): void {
   for (const memory of new Set(leaves(tree).map((x) => x.memory))) memory.device.free(memory)
 }
 
-/** The device that all of an op's inputs live on. */
+/** The device that all of an op's inputs live on; throws if one is no tensor, or lives on another. */
 export function commonDevice(op: string, inputs: readonly Tensor[]): Device {
+  if (inputs.length === 0) throw new UnrolledError(`${op}: it needs at least one tensor`)
   const device = inputs[0]?.device
-  if (!device) throw new UnrolledError(`${op}: it needs at least one tensor`)
   for (const x of inputs) {
+    if (!(x instanceof Tensor)) throw notTensor(op, x)
     if (x.device !== device) {
       throw new UnrolledError(
-        `${op}: its inputs live on two devices (${device.name}, ${x.device.name}); read one and upload it`)
+        `${op}: its inputs live on two devices (${device.name}, ${x.device.name}); every cpu() is a device ` +
+        'of its own: make one and share it, or read one tensor and upload it')
     }
   }
   return device
+}
+
+export function notTensor(op: string, x: unknown, needed = 'a tensor'): UnrolledError {
+  return new UnrolledError(
+    `${op}: an input is ${describe(x)}; it must be ${needed}: tensor(values, { device }) makes one`)
+}
+
+/** What an op that is made of others checks first, so that an error names the op that was called. */
+export function checkFloats(op: string, ...inputs: readonly Tensor[]): void {
+  const { dtype } = commonDevice(op, inputs)
+  for (const x of inputs) {
+    check(x.dtype === dtype, () =>
+      `${op}: a tensor of shape ${show(x.shape)} is ${x.dtype}; it must be ${dtype}`)
+  }
+}
+
+/** Tensors to take gradients of: a list, or by name in a map or a record such as a cell's parameters. */
+export type Tensors = readonly Tensor[] | ReadonlyMap<string, Tensor> | { readonly [name: string]: Tensor }
+
+/** Names and tensors, in order; in a list the names are 0, 1, ... */
+export function namedTensors(op: string, tensors: Tensors): [string, Tensor][] {
+  checkThat(!(tensors instanceof Tensor), () => `${op}: a single tensor is given; put it into a list, [x]`)
+  const isMap = tensors instanceof Map
+  checkThat(isMap || Array.isArray(tensors) || isRecord(tensors), () =>
+    `${op}: ${describe(tensors)} is given; it takes a list, a map or a record of tensors, such as [x], ` +
+    'parameters({ cell }) or cell.parameters')
+  const pairs: [string, Tensor][] = isMap ? [...tensors] : Object.entries(tensors)
+  for (const [name, x] of pairs) {
+    checkThat(x instanceof Tensor, () =>
+      `${op}: ${name} is ${describe(x)}; it takes a list, a map or a record of tensors, such as [x], ` +
+      'parameters({ cell }) or cell.parameters')
+  }
+  return pairs
+}
+
+function isRecord(x: unknown): boolean {
+  return typeof x === 'object' && x !== null && !(Symbol.iterator in x)
 }

@@ -98,7 +98,7 @@ test('wrong options and inputs are refused', () => {
   refused(() => embedding({ symbols: 3, dimensions: NaN, device, rng: rng() }),
     'embedding: dimensions is NaN; it must be a whole number of 1 or more')
   refused(() => linear({ inputs: 3, outputs: 2, device, rng: rng() })(normal(1, 4, 5)),
-    'linear: x is [4, 5], weight is [2, 3]; x must end in 3 features')
+    'affine: x is [4, 5], weight is [2, 3]; x must end in 3 features')
   const layer = embedding({ symbols: 7, dimensions: 3, device, rng: rng() })
   assert.throws(() => layer(tensor([7], { dtype: 'int32', device })), /gather/)
   assert.throws(() => layer(normal(1, 4)), /gather: the index is float64 \[4\]; it must be int32/)

@@ -109,7 +109,7 @@ test('refused: ragged nesting, wrong counts, no shapes, too many axes', () => {
   assert.match(nested([[[[[1]]]]]), /^tensor: \[1, 1, 1, 1, 1\] is not a shape; up to 4 sizes/)
   assert.match(nested([1], [-1]), /^tensor: \[-1\] is not a shape/)
   assert.match(nested([1], [0.5, 2]), /^tensor: \[0.5, 2\] is not a shape/)
-  assert.match(message(() => zeros([2, NaN], device)), /^full: \[2, NaN\] is not a shape/)
+  assert.match(message(() => zeros([2, NaN], device)), /^zeros: \[2, NaN\] is not a shape/)
 })
 
 test('refused: indices that are no whole numbers', () => {
@@ -125,10 +125,45 @@ test('refused: the other precision, and another device', () => {
   const a = tensor([1], { device })
   const b = tensor([1], { device: cpu() })
   assert.is(message(() => add(a, b)),
-    'add: its inputs live on two devices (cpu, cpu); read one and upload it')
+    'add: its inputs live on two devices (cpu, cpu); every cpu() is a device of its own: ' +
+    'make one and share it, or read one tensor and upload it')
   // @ts-expect-error: not a precision
   assert.match(message(() => cpu({ precision: 'float16' })),
     /precision is float16; it must be float32 or float64/)
+})
+
+test('refused: what the types forbid, and plain JavaScript does not', () => {
+  const missing = (op: string, call: string) =>
+    `${op}: it needs a device; make one, const device = cpu(), and call ${call}`
+  const among = (what: string) =>
+    `tensor: ${what} is among the values; they must be numbers, or lists of numbers`
+  const cases: [() => unknown, string][] = [
+    // @ts-expect-error: no options
+    [() => tensor([1, 2]), missing('tensor', 'tensor(values, { device })')],
+    // @ts-expect-error: no device
+    [() => tensor([1, 2], {}), missing('tensor', 'tensor(values, { device })')],
+    // @ts-expect-error: a device where options are needed
+    [() => tensor([1, 2], device), missing('tensor', 'tensor(values, { device })')],
+    // @ts-expect-error: no device
+    [() => zeros([2]), missing('zeros', 'zeros(shape, device)')],
+    // @ts-expect-error: options where a device is needed
+    [() => ones([2], { device }), missing('ones', 'ones(shape, device)')],
+    // @ts-expect-error: no device
+    [() => full([2], 1), missing('full', 'full(shape, value, device)')],
+    // @ts-expect-error: no list
+    [() => zeros(2, device), 'zeros: 2 is not a shape; up to 4 sizes, each a whole number of 0 or more'],
+    // @ts-expect-error: no number
+    [() => tensor(['a'], { device }), among('"a"')],
+    // @ts-expect-error: no number
+    [() => tensor([[1], [null]], { device }), among('null')],
+    // @ts-expect-error: no numbers
+    [() => tensor('12', { device }), among('"12"')],
+    // @ts-expect-error: no values
+    [() => tensor(undefined, { device }), among('undefined')],
+    // @ts-expect-error: no numbers
+    [() => tensor({ a: 1 }, { device }), among('an object')],
+  ]
+  for (const [run, expected] of cases) assert.is(message(run), expected, String(run))
 })
 
 test('trees: any nesting of lists and records', () => {

@@ -197,10 +197,10 @@ class CpuDevice implements Device {
       this.loops.scatterAddRows(y, R, rows.offset, this.data(index), index.offset, N, count, D))
   }
 
-  oneHot(index: View, count: number, ignore: number | undefined): Memory {
+  oneHot(index: View, count: number, ignore: number | undefined, op: string): Memory {
     const N = sizeOf(index.shape)
     return this.written(this.fill(N * count, 0), (y) =>
-      this.loops.oneHot(y, this.data(index), index.offset, N, count, ignore))
+      this.loops.oneHot(y, this.data(index), index.offset, N, count, ignore, op))
   }
 
   // Random numbers

@@ -105,10 +105,11 @@ export function scatterAddRows(
 /** y[n, index_n] = 1, y zero before; a row whose index is `ignore` stays zero */
 export function oneHot(
   y: FloatArray, index: NumberArray, ii: number, N: number, V: number, ignore: number | undefined,
+  op: string,
 ): void {
   for (let n = 0; n < N; n++) {
     const v = index[ii + n]
-    if (v !== ignore) y[n * V + checkIndex('oneHot', v, n, V)] = 1
+    if (v !== ignore) y[n * V + checkIndex(op, v, n, V)] = 1
   }
 }
 

@@ -6,11 +6,12 @@
 import { UnrolledError } from '../check.ts'
 import type { Random } from '../random.ts'
 import { record } from '../tape.ts'
-import type { Tensor } from '../tensor.ts'
+import { checkFloats, type Tensor } from '../tensor.ts'
 import { greater, mul } from './elementwise.ts'
 
 /** Zeros with probability p, the rest scaled by 1 / (1 - p). */
 export function dropout(x: Tensor, p: number, rng: Random): Tensor {
+  checkFloats('dropout', x)
   if (!(p >= 0 && p < 1)) throw new UnrolledError(`dropout: p is ${p}; it must lie in [0, 1)`)
   if (p === 0) return x
   return mul(x, mul(greater(uniformLike(x, rng), p - 2 ** -25), 1 / (1 - p)))

@@ -10,12 +10,13 @@ import { check, show, UnrolledError } from '../check.ts'
 import type { BinaryOp, UnaryOp } from '../device.ts'
 import { broadcastShapes } from '../shape.ts'
 import { record, type Result } from '../tape.ts'
-import { commonDevice, Tensor } from '../tensor.ts'
+import { checkFloats, commonDevice, notTensor, Tensor } from '../tensor.ts'
 import { sumTo } from './reduce.ts'
 
 type Operand = Tensor | number
 
 function unary(op: UnaryOp, x: Tensor): Result {
+  if (!(x instanceof Tensor)) throw notTensor(op, x)
   return { memory: x.device.unary(op, x), shape: x.shape }
 }
 
@@ -27,7 +28,7 @@ function broadcast(
   op: BinaryOp, a: Operand, b: Operand,
   da: ((dy: Tensor, y: Tensor) => Tensor) | null, db: ((dy: Tensor, y: Tensor) => Tensor) | null,
 ): Tensor {
-  const tensors = [a, b].filter((x) => x instanceof Tensor)
+  const tensors = tensorsAmong(op, a, b)
   const device = commonDevice(op, tensors)
   const shape = broadcastShapes(op, shapeOf(a), shapeOf(b))
   const result = { memory: device.binary(op, a, b, shape), shape }
@@ -36,6 +37,20 @@ function broadcast(
     if (typeof x === 'number') return []
     return [vjp && (() => sumTo(vjp(dy, y), x.shape))]
   }))
+}
+
+/** The operands that are tensors: at least one, and the others are numbers. */
+function tensorsAmong(op: string, ...operands: readonly Operand[]): Tensor[] {
+  const tensors = operands.filter((x) => x instanceof Tensor)
+  if (tensors.length === operands.length) return tensors
+  for (const x of operands) {
+    if (typeof x !== 'number' && !(x instanceof Tensor)) throw notTensor(op, x, 'a tensor or a number')
+  }
+  if (tensors.length === 0) {
+    throw new UnrolledError(`${op}: its inputs are the numbers ${operands.join(' and ')}; ` +
+      'at least one must be a tensor: tensor(value, { device }) makes one')
+  }
+  return tensors
 }
 
 function shapeOf(x: Operand): readonly number[] {
@@ -100,6 +115,7 @@ function winner(a: Operand, b: Operand): Tensor {
 
 /** x kept between low and high; the gradient passes where low <= x <= high */
 export function clamp(x: Tensor, low: number, high: number): Tensor {
+  checkFloats('clamp', x)
   if (!(low <= high)) {
     throw new UnrolledError(`clamp: low is ${low}, high is ${high}; low must not exceed high`)
   }
@@ -117,6 +133,8 @@ export function greater(a: Operand, b: Operand): Tensor {
 }
 
 export function less(a: Operand, b: Operand): Tensor {
+  checkFloats('less', ...tensorsAmong('less', a, b))
+  broadcastShapes('less', shapeOf(a), shapeOf(b))
   return greater(b, a)
 }
 
@@ -127,8 +145,9 @@ export function isFinite(x: Tensor): Tensor {
 
 /** a where the condition is not 0, b elsewhere; the gradient goes to the side that was taken */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  if (!(condition instanceof Tensor)) throw notTensor('where', condition)
+  const tensors = tensorsAmong('where', condition, a, b)
   const shape = broadcastShapes('where', broadcastShapes('where', condition.shape, shapeOf(a)), shapeOf(b))
-  const tensors = [condition, a, b].filter((x) => x instanceof Tensor)
   const result = { memory: commonDevice('where', tensors).select(condition, a, b, shape), shape }
   return record('where', tensors, result, (dy) => [
     null,
@@ -206,11 +225,13 @@ export function softplus(x: Tensor): Tensor {
 
 /** x sigmoid(x), also called swish (Elfwing et al. 2017) */
 export function silu(x: Tensor): Tensor {
+  checkFloats('silu', x)
   return mul(x, sigmoid(x))
 }
 
 /** x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))): the tanh form of Hendrycks and Gimpel 2016, section 2 */
 export function gelu(x: Tensor): Tensor {
+  checkFloats('gelu', x)
   const inner = mul(add(x, mul(mul(square(x), x), 0.044715)), Math.sqrt(2 / Math.PI))
   return mul(mul(x, 0.5), add(tanh(inner), 1))
 }
@@ -220,11 +241,13 @@ export function gelu(x: Tensor): Tensor {
  * Truncation of BPTT is a detach of the state.
  */
 export function detach(x: Tensor): Tensor {
+  if (!(x instanceof Tensor)) throw notTensor('detach', x)
   return record('detach', [x], x, () => [null])
 }
 
 /** Throws unless the tensor holds indices. */
 export function checkIndices(op: string, index: Tensor): void {
+  if (!(index instanceof Tensor)) throw notTensor(op, index)
   check(index.dtype === 'int32', () =>
     `${op}: the index is ${index.dtype} ${show(index.shape)}; it must be int32: ` +
     "tensor(values, { dtype: 'int32', device })")

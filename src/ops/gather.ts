@@ -15,9 +15,10 @@ import { reshape } from './move.ts'
  */
 export function gather(table: Tensor, index: Tensor): Tensor {
   checkIndices('gather', index)
+  const device = commonDevice('gather', [table, index])
   check(table.rank === 2, () => `gather: the table is ${show(table.shape)}; it must be [V, D]`)
   const [V, D] = table.shape as [number, number]
-  const memory = commonDevice('gather', [table, index]).gatherRows(table, index)
+  const memory = device.gatherRows(table, index)
   return record('gather', [table, index], { memory, shape: [...index.shape, D] }, (dy) => [
     () => scatterAdd(reshape(dy, [index.size, D]), reshape(index, [index.size]), V),
     null,
@@ -27,10 +28,11 @@ export function gather(table: Tensor, index: Tensor): Tensor {
 /** y[v, :] = the sum of rows[n, :] over the n with index[n] = v: rows [N, D], index [N], y [count, D]. */
 export function scatterAdd(rows: Tensor, index: Tensor, count: number): Tensor {
   checkIndices('scatterAdd', index)
+  const device = commonDevice('scatterAdd', [rows, index])
   checkCount('scatterAdd: the number of rows', count)
   check(rows.rank === 2 && index.rank === 1 && rows.shape[0] === index.shape[0], () =>
     `scatterAdd: rows is ${show(rows.shape)}, index is ${show(index.shape)}; needed are [N, D] and [N]`)
-  const memory = commonDevice('scatterAdd', [rows, index]).scatterAddRows(rows, index, count)
+  const memory = device.scatterAddRows(rows, index, count)
   return record('scatterAdd', [rows, index], { memory, shape: [count, rows.shape[1]] }, (dy) => [
     () => gather(dy, index),
     null,
@@ -39,11 +41,12 @@ export function scatterAdd(rows: Tensor, index: Tensor, count: number): Tensor {
 
 /**
  * y[..., v] = 1 where v = index[...], else 0; rows whose index is `ignore` are all zeros.
+ * @param op the name in errors, for an op that is made of this one
  * @throws UnrolledError if an index is neither in 0..count-1 nor `ignore`
  */
-export function oneHot(index: Tensor, count: number, ignore?: number): Tensor {
-  checkIndices('oneHot', index)
-  checkCount('oneHot: the number of classes', count)
-  const memory = index.device.oneHot(index, count, ignore)
+export function oneHot(index: Tensor, count: number, ignore?: number, op = 'oneHot'): Tensor {
+  checkIndices(op, index)
+  checkCount(`${op}: the number of classes`, count)
+  const memory = index.device.oneHot(index, count, ignore, op)
   return record('oneHot', [index], { memory, shape: [...index.shape, count] }, () => [null])
 }

@@ -7,8 +7,8 @@
 // Next: nn/cell.ts.
 
 import { check, show, UnrolledError } from '../check.ts'
-import { sameShape, type Shape } from '../shape.ts'
-import type { Tensor } from '../tensor.ts'
+import { sameShape } from '../shape.ts'
+import { checkFloats, commonDevice, type Tensor } from '../tensor.ts'
 import { abs, checkIndices, div, minimum, mul, neg, softplus, square, sub, where } from './elementwise.ts'
 import { oneHot } from './gather.ts'
 import { mean, sum } from './reduce.ts'
@@ -31,13 +31,15 @@ export interface CrossEntropyOptions {
 export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { ignoreIndex = -100, weight, reduction = 'mean' } = options
   checkIndices('crossEntropy', targets)
+  checkFloats('crossEntropy', ...(weight ? [logits, weight] : [logits]))
+  commonDevice('crossEntropy', [logits, targets])
   check(logits.rank >= 1 && sameShape(logits.shape.slice(0, -1), targets.shape), () =>
     `crossEntropy: logits is ${show(logits.shape)}, targets is ${show(targets.shape)}; ` +
     'needed are [..., V] and [...]')
   const V = logits.shape.at(-1)!
   check(weight === undefined || sameShape(weight.shape, [V]), () =>
     `crossEntropy: weight is ${show(weight!.shape)}; it must be [${V}], one for each class`)
-  const hot = oneHot(targets, V, ignoreIndex) // [..., V], zeros where ignored
+  const hot = oneHot(targets, V, ignoreIndex, 'crossEntropy') // [..., V], zeros where ignored
   const weighted = weight ? mul(hot, weight) : hot
   // Chosen by where, not by a product: a class that a mask made impossible (logit -infinity) would be
   // 0 x infinity.
@@ -49,19 +51,19 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
 
 /** The cross-entropy in nats of logits against probabilities of the same shape, for yes-or-no outputs. */
 export function binaryCrossEntropy(logits: Tensor, targets: Tensor, reduction: Reduction = 'mean'): Tensor {
-  checkSame('binaryCrossEntropy', logits.shape, targets.shape)
+  checkSame('binaryCrossEntropy', logits, targets)
   return reduce('binaryCrossEntropy', sub(softplus(logits), mul(logits, targets)), reduction)
 }
 
 /** The squared error (x - t)^2. */
 export function mse(x: Tensor, target: Tensor, reduction: Reduction = 'mean'): Tensor {
-  checkSame('mse', x.shape, target.shape)
+  checkSame('mse', x, target)
   return reduce('mse', square(sub(x, target)), reduction)
 }
 
 /** The absolute error |x - t|. */
 export function l1(x: Tensor, target: Tensor, reduction: Reduction = 'mean'): Tensor {
-  checkSame('l1', x.shape, target.shape)
+  checkSame('l1', x, target)
   return reduce('l1', abs(sub(x, target)), reduction)
 }
 
@@ -70,7 +72,7 @@ export function huber(
   x: Tensor, target: Tensor, options: { delta?: number, reduction?: Reduction } = {},
 ): Tensor {
   const { delta = 1, reduction = 'mean' } = options
-  checkSame('huber', x.shape, target.shape)
+  checkSame('huber', x, target)
   if (!(delta > 0)) throw new UnrolledError(`huber: delta is ${delta}; it must be a positive number`)
   const distance = abs(sub(x, target))
   const near = minimum(distance, delta)
@@ -78,13 +80,17 @@ export function huber(
 }
 
 function reduce(op: string, losses: Tensor, reduction: Reduction): Tensor {
-  if (reduction === 'mean') return mean(losses)
+  if (reduction === 'mean') {
+    check(losses.size > 0, () => `${op}: x is ${show(losses.shape)}; the mean of no values does not exist`)
+    return mean(losses)
+  }
   if (reduction === 'sum') return sum(losses)
   if (reduction === 'none') return losses
   throw new UnrolledError(`${op}: reduction is ${String(reduction)}; it must be mean, sum or none`)
 }
 
-function checkSame(op: string, a: Shape, b: Shape): void {
-  check(sameShape(a, b), () =>
-    `${op}: shapes differ; x is ${show(a)}, target is ${show(b)}; they must be equal`)
+function checkSame(op: string, x: Tensor, target: Tensor): void {
+  checkFloats(op, x, target)
+  check(sameShape(x.shape, target.shape), () =>
+    `${op}: shapes differ; x is ${show(x.shape)}, target is ${show(target.shape)}; they must be equal`)
 }

@@ -9,7 +9,7 @@
 import { check, show } from '../check.ts'
 import { broadcastShapes } from '../shape.ts'
 import { record } from '../tape.ts'
-import { commonDevice, type Tensor } from '../tensor.ts'
+import { checkFloats, commonDevice, type Tensor } from '../tensor.ts'
 import { add } from './elementwise.ts'
 import { reshape } from './move.ts'
 import { sumTo } from './reduce.ts'
@@ -27,6 +27,7 @@ export interface MatmulOptions {
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false } = options
+  const device = commonDevice('matmul', [a, b])
   check(a.rank >= 2 && b.rank >= 2, () =>
     `matmul: a is ${show(a.shape)}, b is ${show(b.shape)}; both need at least two axes: ` +
     'reshape a vector to [1, n] or [n, 1]')
@@ -41,7 +42,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
     `matmul: inner sizes differ; a is ${show(a.shape)}${transposeA ? ' transposed' : ''}, ` +
     `b is ${show(b.shape)}${transposeB ? ' transposed' : ''}; ${K} must equal ${K2}`)
   const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2))
-  const memory = commonDevice('matmul', [a, b]).matmul(a, b, transposeA, transposeB)
+  const memory = device.matmul(a, b, transposeA, transposeB)
   return record('matmul', [a, b], { memory, shape: [...batch, M, N] }, (dy) => [
     () => sumTo(transposeA
       ? matmul(b, dy, { transposeA: transposeB, transposeB: true })
@@ -57,11 +58,18 @@ function matrixShape(x: Tensor, transposed: boolean): [number, number] {
   return transposed ? [columns, rows] : [rows, columns]
 }
 
-/** y = x W^T + b for every row of x: x [..., in], weight [out, in], bias [out] or none; y [..., out]. */
+/**
+ * y = x W^T + b for every row of x: x [..., in], weight [out, in], bias [out] or none; y [..., out].
+ * @throws ShapeError if x does not end in `in` features, or the bias is not [out]
+ */
 export function affine(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  check(weight.rank === 2 && x.rank >= 1 && x.shape.at(-1) === weight.shape[1], () =>
-    `linear: x is ${show(x.shape)}, weight is ${show(weight.shape)}; ` +
-    `x must end in ${weight.shape[1]} features`)
+  checkFloats('affine', ...(bias ? [x, weight, bias] : [x, weight]))
+  check(weight.rank === 2, () => `affine: weight is ${show(weight.shape)}; it must be [out, in]`)
+  const [outputs, inputs] = weight.shape
+  check(x.rank >= 1 && x.shape.at(-1) === inputs, () =>
+    `affine: x is ${show(x.shape)}, weight is ${show(weight.shape)}; x must end in ${inputs} features`)
+  check(!bias || (bias.rank === 1 && bias.shape[0] === outputs), () =>
+    `affine: weight is ${show(weight.shape)}, bias is ${show(bias!.shape)}; the bias must be [${outputs}]`)
   const rows = x.rank === 1 ? reshape(x, [1, -1]) : x
   const y = matmul(rows, weight, { transposeB: true })
   const z = bias ? add(y, bias) : y

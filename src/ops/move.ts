@@ -3,7 +3,7 @@
 // memory, no copy. So the T time steps of a sequence [T, B, D] cost nothing to take apart, and one record
 // takes all of their gradients together again. Next: gather.ts for moving rows by index.
 
-import { check, checkThat, show } from '../check.ts'
+import { check, show } from '../check.ts'
 import {
   broadcastAxes, broadcastShapes, broadcastStrides, normalizeAxis, sameShape, type Shape, sizeOf, stridesOf,
 } from '../shape.ts'
@@ -122,13 +122,14 @@ export function split(x: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
 
 /** Tensors of equal shape as one, along a new axis. */
 export function stack(parts: readonly Tensor[], axis = 0): Tensor {
+  commonDevice('stack', parts)
   const first = parts[0]
-  checkThat(first !== undefined, () => 'stack: it needs at least one tensor')
   const rank = first.rank + 1
   const along = axis < 0 ? axis + rank : axis
   for (const part of parts) {
-    check(sameShape(part.shape, first.shape), () =>
-      `stack: shapes differ; a is ${show(first.shape)}, b is ${show(part.shape)}; all must be equal`)
+    check(sameShape(part.shape, first.shape) && part.dtype === first.dtype, () =>
+      `stack: shapes differ; a is ${show(first.shape)} ${first.dtype}, ` +
+      `b is ${show(part.shape)} ${part.dtype}; all must be equal`)
   }
   check(Number.isInteger(along) && along >= 0 && along < rank, () =>
     `stack: axis ${axis} does not exist; the result has ${rank} axes, ${-rank} to ${rank - 1}`)

@@ -7,7 +7,7 @@
 // the parts. Next: loss.ts.
 
 import { check, show } from '../check.ts'
-import type { Tensor } from '../tensor.ts'
+import { checkFloats, type Tensor } from '../tensor.ts'
 import { add, div, mul, sqrt, square, sub } from './elementwise.ts'
 import { mean } from './reduce.ts'
 
@@ -42,9 +42,12 @@ function scaleAndShift(y: Tensor, weight?: Tensor, bias?: Tensor): Tensor {
 }
 
 function checkFeatures(op: string, x: Tensor, ...parameters: (Tensor | undefined)[]): void {
+  const given = parameters.filter((p) => p !== undefined)
+  checkFloats(op, x, ...given)
   const D = x.shape.at(-1)
-  for (const p of parameters) {
-    check(p === undefined || (p.rank === 1 && p.shape[0] === D), () =>
-      `${op}: x is ${show(x.shape)}, weight or bias is ${show(p!.shape)}; it must be [${D}]`)
+  check(D !== undefined && D > 0, () => `${op}: x is ${show(x.shape)}; its last axis must hold values`)
+  for (const p of given) {
+    check(p.rank === 1 && p.shape[0] === D, () =>
+      `${op}: x is ${show(x.shape)}, weight or bias is ${show(p.shape)}; it must be [${D}]`)
   }
 }

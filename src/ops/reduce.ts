@@ -4,10 +4,10 @@
 
 import { check, show } from '../check.ts'
 import {
-  broadcastAxes, broadcastShapes, normalizeAxes, reducedShape, sameShape, type Shape,
+  broadcastAxes, broadcastShapes, checkValues, normalizeAxes, reducedShape, sameShape, type Shape,
 } from '../shape.ts'
 import { record } from '../tape.ts'
-import type { Tensor } from '../tensor.ts'
+import { checkFloats, type Tensor } from '../tensor.ts'
 import { add, detach, div, equal, exp, isFinite, log, mul, sub, where } from './elementwise.ts'
 import { broadcastTo, reshape } from './move.ts'
 
@@ -15,6 +15,7 @@ export type Axes = number | readonly number[]
 
 /** The sum of x over the axes. */
 export function sum(x: Tensor, axes?: Axes, keep = false): Tensor {
+  checkFloats('sum', x)
   const list = normalizeAxes('sum', axes, x.shape)
   const result = { memory: x.device.reduce('sum', x, list), shape: reducedShape(x.shape, list, keep) }
   const kept = reducedShape(x.shape, list, true)
@@ -23,6 +24,7 @@ export function sum(x: Tensor, axes?: Axes, keep = false): Tensor {
 
 /** The mean of x over the axes. */
 export function mean(x: Tensor, axes?: Axes, keep = false): Tensor {
+  checkFloats('mean', x)
   const list = normalizeAxes('mean', axes, x.shape)
   const count = list.reduce((n, axis) => n * x.shape[axis], 1)
   check(count > 0, () => `mean: x is ${show(x.shape)}; the mean of no values does not exist`)
@@ -31,9 +33,9 @@ export function mean(x: Tensor, axes?: Axes, keep = false): Tensor {
 
 /** The largest value over the axes; values that tie for it share its gradient equally. */
 export function max(x: Tensor, axes?: Axes, keep = false): Tensor {
+  checkFloats('max', x)
   const list = normalizeAxes('max', axes, x.shape)
-  check(list.every((axis) => x.shape[axis] > 0), () =>
-    `max: x is ${show(x.shape)}; the largest of no values does not exist`)
+  checkValues('max', x.shape, list)
   const result = { memory: x.device.reduce('max', x, list), shape: reducedShape(x.shape, list, keep) }
   const kept = reducedShape(x.shape, list, true)
   return record('max', [x], result, (dy, y) => [() => {
@@ -49,7 +51,9 @@ export function max(x: Tensor, axes?: Axes, keep = false): Tensor {
  * at all gives -infinity.
  */
 export function logsumexp(x: Tensor, axes?: Axes, keep = false): Tensor {
+  checkFloats('logsumexp', x)
   const list = normalizeAxes('logsumexp', axes, x.shape)
+  checkValues('logsumexp', x.shape, list)
   const largest = detach(max(x, list, true))
   const m = where(isFinite(largest), largest, 0)
   const y = add(log(sum(exp(sub(x, m)), list, true)), m)
@@ -58,6 +62,7 @@ export function logsumexp(x: Tensor, axes?: Axes, keep = false): Tensor {
 
 /** Sums x down to a shape that broadcasts to x's: the gradient of broadcasting. */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
+  checkFloats('sumTo', x)
   if (sameShape(x.shape, shape)) return x
   check(sameShape(broadcastShapes('sumTo', shape, x.shape), x.shape), () =>
     `sumTo: ${show(shape)} does not broadcast to ${show(x.shape)}; sizes, from the right, must be equal or 1`)
