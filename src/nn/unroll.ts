@@ -126,7 +126,7 @@ export interface SequenceOptions<S extends Tree> {
   state?: S
   /** the length of each sequence of the batch, 1 to T; all T unless told */
   lengths?: ArrayLike<number>
-  /** the number of this layer (of several: the lowest), for what is printed; that of `at`, or 0, unless told */
+  /** the number of this layer (of several: the lowest), for what is printed; by default that of `at`, or 0 */
   layer?: number
   /** draws the dropout masks of layers that drop: pass it in training, leave it out in evaluation */
   rng?: Random

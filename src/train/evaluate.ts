@@ -11,7 +11,7 @@ import { slice } from '../ops/move.ts'
 import type { Random } from '../random.ts'
 import { unowned } from '../scope.ts'
 import { dispose, type Tensor, tensor, type Tree } from '../tensor.ts'
-import type { LanguageModel } from './language-model.ts'
+import type { SequenceModel } from './language-model.ts'
 
 export interface Evaluation {
   /** nats per token */
@@ -43,7 +43,7 @@ export interface EvaluateOptions {
  * @throws UnrolledError if there is nothing to predict, NonFiniteError if the loss is NaN or infinite
  */
 export async function evaluate(
-  model: LanguageModel, ids: Int32Array, options: EvaluateOptions = {},
+  model: SequenceModel, ids: Int32Array, options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const { before, batch = 32, window = 64, watch } = options
   const windows = heldOut(ids, { before, batch, window })
@@ -72,7 +72,7 @@ export async function evaluate(
 
 /** The mean loss of one window [T, B], and the state after it; both are the caller's. */
 function measure(
-  model: LanguageModel, { inputs, targets }: { inputs: Int32Array, targets: Int32Array },
+  model: SequenceModel, { inputs, targets }: { inputs: Int32Array, targets: Int32Array },
   shape: [number, number], state: Tree,
 ): readonly [Tensor, Tree] {
   const symbols = (values: Int32Array) => tensor(values, { shape, device: model.device, dtype: 'int32' })
@@ -100,7 +100,7 @@ export interface SampleOptions {
  * Symbols, one by one, as the model continues the prompt.
  * @throws UnrolledError for an empty prompt or an option out of its range, NonFiniteError for broken weights
  */
-export async function* sample(model: LanguageModel, options: SampleOptions): AsyncGenerator<number> {
+export async function* sample(model: SequenceModel, options: SampleOptions): AsyncGenerator<number> {
   const { prompt, length, rng } = options
   if (prompt.length === 0) throw new UnrolledError('sample: the prompt is empty; it needs one symbol or more')
   checkCount('sample: length', length, 0)
@@ -123,7 +123,7 @@ export async function* sample(model: LanguageModel, options: SampleOptions): Asy
 }
 
 /** Feeds symbols [T]: the logits [V] after the last one, and the new state; both are the caller's. */
-function step(model: LanguageModel, symbols: Int32Array, state: Tree): readonly [Tensor, Tree] {
+function step(model: SequenceModel, symbols: Int32Array, state: Tree): readonly [Tensor, Tree] {
   return unowned(() => {
     const ids = tensor(symbols, { shape: [symbols.length, 1], device: model.device, dtype: 'int32' })
     const result = model.run(ids, state)

@@ -8,15 +8,17 @@
 // the perplexity. Parameters: embedding.weight, rnn.weight_ih_l0, ..., head.weight, head.bias.
 // Next: loop.ts, evaluate.ts.
 
-import { UnrolledError } from '../check.ts'
+import { checkThat, UnrolledError } from '../check.ts'
 import type { Device } from '../device.ts'
+import type { Cell } from '../nn/cell.ts'
 import { jordan } from '../nn/jordan.ts'
-import { embedding, linear, parameters } from '../nn/linear.ts'
+import { embedding, type Layer, linear, parameters } from '../nn/linear.ts'
 import { recurrent } from '../nn/recurrent.ts'
-import { stacked } from '../nn/unroll.ts'
+import { asLayer, type SequenceLayer, stacked } from '../nn/unroll.ts'
 import { dropout as drop } from '../ops/dropout.ts'
 import { crossEntropy } from '../ops/loss.ts'
 import type { Random } from '../random.ts'
+import { checkOptionNames } from '../suggest.ts'
 import type { Tensor, Tree } from '../tensor.ts'
 import type { Net } from './bptt.ts'
 
@@ -36,8 +38,11 @@ export interface LanguageModelForm {
   readonly dropout: number
 }
 
-export interface LanguageModel extends Net<Tree> {
-  readonly form: LanguageModelForm
+/**
+ * A recurrent net that scores each next symbol: what train, evaluate and sample ask of a model, and no more.
+ * Make one with languageModel, from parts of your own with sequenceModel, or by hand.
+ */
+export interface SequenceModel extends Net<Tree> {
   readonly device: Device
   /** the zero state of B streams */
   initial(batch: number): Tree
@@ -47,32 +52,56 @@ export interface LanguageModel extends Net<Tree> {
   loss(logits: Tensor, targets: Tensor): Tensor
 }
 
-/** The recurrent part, whatever the cell: symbols' vectors [T, B, embed] -> [T, B, H]. */
-interface Body {
-  readonly parameters: { readonly [name: string]: Tensor }
-  initial(batch: number): Tree
-  run(xs: Tensor, state: Tree, rng?: Random): { outputs: Tensor, state: Tree }
+/** A sequence model that its form describes: it can be saved, and built again. */
+export interface LanguageModel extends SequenceModel {
+  readonly form: LanguageModelForm
 }
 
-function body(form: LanguageModelForm, device: Device, rng: Random): Body {
+export interface SequenceModelParts {
+  /** symbols [T, B] int32 -> vectors [T, B, D] */
+  embedding: Layer
+  /** [T, B, D] -> [T, B, H]: a cell, or layers that read forward (a reverse one would see what to predict) */
+  rnn: Cell | SequenceLayer
+  /** [T, B, H] -> logits [T, B, V] */
+  head: Layer
+  /** the probability of dropping a value before the head; 0 unless told */
+  dropout?: number
+}
+
+/**
+ * A model from parts: an embedding, a cell or layers, and a head. Its parameters have the names of the parts:
+ * embedding.weight, rnn.weight_ih, ...
+ * @throws UnrolledError if no part has a parameter
+ */
+export function sequenceModel(parts: SequenceModelParts): SequenceModel {
+  checkOptionNames('sequenceModel', parts, ['embedding', 'rnn', 'head', 'dropout'])
+  const { embedding, head, dropout = 0 } = parts
+  const rnn = asLayer(parts.rnn)
+  const all = parameters({ embedding, rnn, head })
+  const [first] = all.values()
+  checkThat(first !== undefined, () => 'sequenceModel: no part has parameters; a model needs some to learn')
+  return {
+    device: first.device,
+    parameters: all,
+    initial: rnn.initial,
+    run(symbols, state, rng) {
+      const result = rnn(embedding(symbols), { state, rng })
+      const seen = rng && dropout > 0 ? drop(result.outputs, dropout, rng) : result.outputs
+      return { outputs: head(seen), state: result.state }
+    },
+    loss: (logits, targets) => crossEntropy(logits, targets, { ignoreIndex: -1 }),
+  }
+}
+
+/** The layers of a form, whatever its cell: symbols' vectors [T, B, embed] -> [T, B, H]. */
+function layersOf(form: LanguageModelForm, device: Device, rng: Random): SequenceLayer {
   const { cell, embed, hidden, layers, dropout } = form
   if (cell === 'jordan') {
-    const cells = Array.from({ length: layers }, (_, k) =>
-      jordan({ inputs: k ? hidden : embed, hidden, device, rng }))
-    const deep = stacked(cells)
-    return {
-      parameters: deep.parameters,
-      initial: (batch) => cells.map((c) => c.initial(batch)),
-      run: (xs, state) => deep(xs, { state: state as readonly Tree[] }),
-    }
+    return stacked(Array.from({ length: layers }, (_, k) =>
+      jordan({ inputs: k ? hidden : embed, hidden, device, rng })))
   }
   const kind = ({ elman: 'RNN', lstm: 'LSTM', gru: 'GRU' } as const)[cell]
-  const rnn = recurrent({ kind, inputs: embed, hidden, layers, dropout, device, rng })
-  return {
-    parameters: rnn.parameters,
-    initial: rnn.initial,
-    run: (xs, state, dropRng) => rnn(xs, { state: state as { [name: string]: Tensor }, rng: dropRng }),
-  }
+  return recurrent({ kind, inputs: embed, hidden, layers, dropout, device, rng })
 }
 
 /**
@@ -90,25 +119,17 @@ export function languageModel(
   if (cell === 'jordan' && dropout > 0) {
     throw new UnrolledError('language model: dropout is not for the jordan cell; leave it at 0')
   }
-  const embedded = embedding({ symbols, dimensions: embed, device, rng })
-  const rnn = body(form, device, rng)
+  const vectors = embedding({ symbols, dimensions: embed, device, rng })
+  const rnn = layersOf(form, device, rng)
   const head = linear({ inputs: hidden, outputs: symbols, device, rng })
-  return {
-    form,
-    device,
-    parameters: parameters({ embedding: embedded, rnn, head }),
-    initial: rnn.initial,
-    run(ids, state, dropRng) {
-      const result = rnn.run(embedded(ids), state, dropRng)
-      const drops = dropRng && layers > 1 && dropout > 0
-      const seen = drops ? drop(result.outputs, dropout, dropRng) : result.outputs
-      return { outputs: head(seen), state: result.state }
-    },
-    loss: (logits, targets) => crossEntropy(logits, targets, { ignoreIndex: -1 }),
-  }
+  return { form, ...sequenceModel({ embedding: vectors, rnn, head, dropout: layers > 1 ? dropout : 0 }) }
 }
 
 /** The same net as training runs it: with dropout, drawn from the generator. */
-export function withDropout(model: LanguageModel, rng: Random): Net<Tree> {
-  return { ...model, run: (symbols, state) => model.run(symbols, state, rng) }
+export function withDropout(model: SequenceModel, rng: Random): Net<Tree> {
+  return {
+    parameters: model.parameters,
+    run: (symbols, state) => model.run(symbols, state, rng),
+    loss: (logits, targets) => model.loss(logits, targets),
+  }
 }

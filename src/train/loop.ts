@@ -17,12 +17,12 @@ import { dispose, tensor, type Tensor, type Tree } from '../tensor.ts'
 import { truncatedBptt, type TruncatedBptt } from './bptt.ts'
 import { checkNorm, clipByGlobalNorm } from './clip.ts'
 import { inUnits } from './evaluate.ts'
-import { type LanguageModel, withDropout } from './language-model.ts'
+import { type SequenceModel, withDropout } from './language-model.ts'
 import type { Optimizer } from './rule.ts'
 import type { Schedule } from './schedule.ts'
 
 export interface TrainOptions {
-  model: LanguageModel
+  model: SequenceModel
   /** the training text, as symbols */
   ids: Int32Array
   /** B, the number of streams read side by side */
