@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { firstDifference } from '../src/io/json.ts'
-import { ensureFolder, loadModel, saveModel, writeAtomically } from '../src/io/node-files.ts'
+import { checkFolder, ensureFolder, loadModel, saveModel, writeAtomically } from '../src/io/node-files.ts'
 import { decodeSafetensors, encodeSafetensors } from '../src/io/safetensors.ts'
 import type { HostTensor } from '../src/io/safetensors.ts'
 import { random } from '../src/random.ts'
@@ -91,6 +91,24 @@ test('a folder is made with those above it, or one line says why not', () => {
     /cannot be made: permission denied/)
   assert.match(failing('openSync', 'EROFS', () => ensureFolder(dir)),
     /nothing can be written there: the disk is read-only/)
+})
+
+test('whether a folder can be made is found out without leaving one', () => {
+  const top = fresh()
+  checkFolder(join(top, 'b', 'c'))
+  assert.is(fs.existsSync(top), false)
+  fs.mkdirSync(top)
+  checkFolder(top)
+  checkFolder(join(top, 'b'))
+  assert.equal(fs.readdirSync(top), [])
+  for (const make of [checkFolder, ensureFolder]) {
+    const deep = join(top, 'b', 'c')
+    assert.match(failing('mkdirSync', 'ENOSPC', () => make(deep), 1), /c: cannot be made: no space is left/)
+    assert.match(failing('openSync', 'EROFS', () => make(deep)), /nothing can be written there/)
+    assert.equal(fs.readdirSync(top), [])
+    assert.is(failing('mkdirSync', 'ENOENT', () => make(deep), 1),
+      `${deep}: cannot be made: ${join(top, 'b')} takes no new folders`)
+  }
 })
 
 const config = { cell: 'lstm', hidden: 8, vocabulary: '\n aé🐋', nested: { list: [1, 2.5, null] } }

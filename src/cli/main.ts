@@ -11,6 +11,7 @@ import { errorCode, reasonOf } from '../io/reasons.ts'
 import { evalCommand, runEval } from './eval.ts'
 import { gradcheckCommand, runGradcheck } from './gradcheck.ts'
 import { helpText } from './help.ts'
+import { isInterrupted } from './interrupt.ts'
 import { parseCommand, UsageError, wantsHelp } from './options.ts'
 import type { Command, OptionTable, Values } from './options.ts'
 import { runSample, sampleCommand } from './sample.ts'
@@ -57,7 +58,7 @@ function overview(): string {
 async function main([name, ...rest]: readonly string[]): Promise<number> {
   const names = [...entries.keys()]
   if (name === undefined) throw new UsageError(`name a command: ${names.join(', ')}; --help explains them`)
-  if (name === '--version') return print(`${version}\n`)
+  if (name === '--version' || name === '-v') return print(`${version}\n`)
   if (name === '--help' || name === '-h' || name === 'help') return print(overview())
   const chosen = entries.get(name)
   if (!chosen) {
@@ -84,12 +85,19 @@ function lineOf(error: unknown): string {
   if (error instanceof RangeError && /array (buffer )?(allocation|length)/i.test(error.message)) {
     return 'there is not enough memory for this; take a smaller net, batch or window'
   }
-  return `a fault of ours: ${reasonOf(error)}; --debug shows where`
+  return `this is a bug in unrolled: ${reasonOf(error)}; --debug shows where`
 }
 
-/** What we print cannot be printed: nobody reads on, which is no error, or the disk is full. */
+/**
+ * What we print cannot be printed: nobody reads on, which is no error, or the disk is full. A Ctrl-C that
+ * ends the reader (| tee) is for us as well: it is heard after two turns of the event loop; then we may save.
+ */
 function endOfOutput(error: Error): void {
-  if (errorCode(error) === 'EPIPE') process.exit(0)
+  if (isInterrupted()) return
+  if (errorCode(error) === 'EPIPE') {
+    setImmediate(() => setImmediate(() => { if (!isInterrupted()) process.exit(0) }))
+    return
+  }
   process.stderr.write(`unrolled: the output cannot be written: ${reasonOf(error)}\n`)
   process.exit(1)
 }

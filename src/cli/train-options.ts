@@ -49,7 +49,7 @@ export const trainCommand = defineCommand({
     validateEvery: {
       type: 'countOrZero', default: 0, help: 'steps between two validations; 0 for one at the end only',
     },
-    out: { type: 'path', value: 'DIR', help: 'save the model here, at the end' },
+    out: { type: 'path', value: 'DIR', help: 'save the model here, at the end or on Ctrl-C' },
     json: { type: 'flag', help: 'one JSON object a line on stdout, nothing else' },
   },
   excludes: [['steps', 'epochs', 'minutes'], ['corpus', 'data'], ['corpus', 'valid']],

@@ -118,7 +118,7 @@ export function describe(options: TrainValues, texts: Texts, model: LanguageMode
       learningRateOf(options),
   ]
   if (out !== undefined && existsSync(join(out, 'model.safetensors'))) {
-    lines.push(`${printable(out)} holds a model already; this one takes its place at the end`)
+    lines.push(`${printable(out)} holds a model already; this one takes its place at the end, or on Ctrl-C`)
   }
   return lines.join('\n')
 }

@@ -55,36 +55,65 @@ function writeAllAtomically(files: readonly { path: string, contents: Uint8Array
 /**
  * Makes the folder, and those above it, when they are not there, and makes sure that files can be written
  * in it.
- * @throws UnrolledError when a file is in the way, or nothing can be written there
+ * @throws UnrolledError when a file is in the way, or nothing can be written there; no folder is left then
  */
 export function ensureFolder(path: string): void {
+  makeWritable(path)
+}
+
+/**
+ * Makes sure that a folder can be made and written to, and leaves everything as it was.
+ * @throws UnrolledError when a file is in the way, or nothing can be written there
+ */
+export function checkFolder(path: string): void {
+  removeFolders(makeWritable(path))
+}
+
+// The folders that had to be made, outermost first.
+function makeWritable(path: string): string[] {
   const inTheWay = fileInTheWay(path)
   if (inTheWay !== null) {
     throw new UnrolledError(`${printable(path)}: cannot be a folder: ${printable(inTheWay)} is a file`)
   }
+  const made: string[] = []
+  let what = 'cannot be made'
   try {
-    makeFolder(path)
-  } catch (error) {
-    throw new UnrolledError(`${printable(path)}: cannot be made: ${reasonOf(error)}`)
-  }
-  // Asking for permission is not enough: the disk may be read-only.
-  const probe = temporaryName(join(path, 'probe'))
-  try {
+    makeFolder(path, made)
+    // Asking for permission is not enough: the disk may be read-only.
+    what = 'nothing can be written there'
+    const probe = temporaryName(join(path, 'probe'))
     fs.closeSync(fs.openSync(probe, 'wx'))
     fs.rmSync(probe)
+    return made
   } catch (error) {
-    throw new UnrolledError(`${printable(path)}: nothing can be written there: ${reasonOf(error)}`)
+    removeFolders(made)
+    if (error instanceof UnrolledError) throw error
+    throw new UnrolledError(`${printable(path)}: ${what}: ${reasonOf(error)}`)
   }
 }
 
 // Node's own `recursive` never ends where a folder exists and yet nothing can be made in it (/proc).
-function makeFolder(path: string): void {
+function makeFolder(path: string, made: string[]): void {
   if (fs.existsSync(path)) return
-  if (dirname(path) !== path) makeFolder(dirname(path))
+  const parent = dirname(path)
+  if (parent !== path) makeFolder(parent, made)
   try {
     fs.mkdirSync(path)
+    made.push(path)
   } catch (error) {
+    if (errorCode(error) === 'ENOENT' && fs.existsSync(parent)) { // what /proc says
+      throw new UnrolledError(`${printable(path)}: cannot be made: ${printable(parent)} takes no new folders`)
+    }
     if (errorCode(error) !== 'EEXIST') throw error // somebody else was quicker
+  }
+}
+
+// Those in which nobody has put anything meanwhile.
+function removeFolders(made: readonly string[]): void {
+  try {
+    for (const path of [...made].reverse()) fs.rmdirSync(path)
+  } catch {
+    // not empty any more: it stays, and so do those above it
   }
 }
 

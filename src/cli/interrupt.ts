@@ -1,0 +1,46 @@
+// Ctrl-C (SIGINT) and SIGTERM in a long run: the first asks it to end after its present step, so that what it
+// has learnt can be saved; one that comes later ends the process at once. Signals are heard when the run
+// breathes, between steps. npm passes on a Ctrl-C that the terminal has sent to all: what comes within half
+// a second counts as the same one. Read next: train.ts.
+
+type Signal = 'SIGINT' | 'SIGTERM'
+
+const EXIT_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143 } // 128 + its number
+const SAME = 500 // milliseconds
+
+export interface Interruption {
+  /** the exit code that the signal asks for; undefined as long as none came */
+  readonly exitCode: number | undefined
+  /** From here on signals do what they always do. */
+  release(): void
+}
+
+let pending = false
+
+/** Whether a run has been asked to end and is about to. */
+export const isInterrupted = (): boolean => pending
+
+/**
+ * Listens to signals until `release`.
+ * @param now the time in milliseconds
+ */
+export function listenForSignals(now: () => number = () => performance.now()): Interruption {
+  let exitCode: number | undefined
+  let since = 0
+  const heard = (signal: Signal): void => {
+    if (exitCode !== undefined && now() - since >= SAME) process.exit(EXIT_CODES[signal])
+    if (exitCode !== undefined) return
+    exitCode = EXIT_CODES[signal]
+    since = now()
+    pending = true
+  }
+  const signals: readonly Signal[] = ['SIGINT', 'SIGTERM']
+  for (const signal of signals) process.on(signal, heard)
+  return {
+    get exitCode() { return exitCode },
+    release() {
+      for (const signal of signals) process.off(signal, heard)
+      pending = false
+    },
+  }
+}
