@@ -51,7 +51,7 @@ test('a step waits once, for loss, norm and clipped together', async () => {
   assert.equal(sizes, [3, 3, 3, 3, 3, 3, 3])
 })
 
-test('the first loss is that of the fresh net on the first window; the norm is told before clipping', async () => {
+test('the first loss is the fresh net\'s on the first window; the norm is that before clipping', async () => {
   const { model } = net()
   let wanted = 0
   for (const start of [0, 40, 80]) { // each stream is a third of the text
