@@ -15,11 +15,10 @@ import { type Random, random } from './random.ts'
 import { type Shape, sizeOf, stridesOf } from './shape.ts'
 import { unowned } from './scope.ts'
 import { Tape } from './tape.ts'
-import { dispose, tensor, Tensor } from './tensor.ts'
+import { dispose, namedTensors, tensor, Tensor, type Tensors } from './tensor.ts'
 
 /** What to differentiate with respect to: a list, or tensors by name, such as the parameters of a cell. */
-export type GradcheckInputs =
-  readonly Tensor[] | ReadonlyMap<string, Tensor> | { readonly [name: string]: Tensor }
+export type GradcheckInputs = Tensors
 
 export interface GradcheckOptions {
   /** 1 checks the gradient, 2 the gradient of the (projected) gradient; 1 unless told */
@@ -116,8 +115,7 @@ export async function gradcheck<const I extends GradcheckInputs>(
 }
 
 function checkedInputs(inputs: GradcheckInputs): [string, Tensor][] {
-  const pairs: [string, Tensor][] = inputs instanceof Map ? [...inputs] : Object.entries(inputs)
-  const named = pairs.map(([name, x]): [string, Tensor] =>
+  const named = namedTensors('gradcheck', inputs).map(([name, x]): [string, Tensor] =>
     [Array.isArray(inputs) ? `input ${name}` : name, x])
   for (const [name, x] of named) {
     check(x.dtype === 'float64', () =>

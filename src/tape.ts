@@ -11,7 +11,7 @@
 // Next: backward.ts for how sums of gradients are held, ops/elementwise.ts for the vjps.
 
 import { Backward } from './backward.ts'
-import { check, NonFiniteError, show, TapeError } from './check.ts'
+import { check, checkThat, describe, NonFiniteError, show, TapeError } from './check.ts'
 import {
   adopt, at, currentRecorders, currentWhere, isRecording, pushRecord, type Recorder, recordingTo,
   setRecorders, showWhere, type Where,
@@ -19,7 +19,7 @@ import {
 import type { Memory } from './device.ts'
 import type { Shape } from './shape.ts'
 import { Scope } from './scope.ts'
-import { commonDevice, Tensor } from './tensor.ts'
+import { commonDevice, namedTensors, Tensor, type Tensors } from './tensor.ts'
 
 /** One gradient for each input, computed only if asked for; null says "no gradient, on purpose". */
 export type Gradients<I extends readonly Tensor[]> = { readonly [K in keyof I]: (() => Tensor) | null }
@@ -118,19 +118,23 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
   }
 
   /**
-   * The gradients of a scalar with respect to tensors: an array for an array, a map with the same names for a
-   * map. A tensor that the loss does not depend on gets zeros. They belong to this tape.
+   * The gradients of a scalar with respect to tensors: a list for a list; with the same names, a map for a map
+   * and a record for a record (cell.parameters). A tensor that the loss does not depend on gets zeros. They
+   * belong to this tape.
    * @throws TapeError if the tape is closed, a parameter was updated since, or the loss is not recorded on it
    */
   gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[]
   gradients(loss: Tensor, wrt: ReadonlyMap<string, Tensor>): GradientMap
-  gradients(loss: Tensor, wrt: readonly Tensor[] | ReadonlyMap<string, Tensor>): Tensor[] | GradientMap {
+  gradients<Name extends string>(loss: Tensor, wrt: Readonly<Record<Name, Tensor>>): Record<Name, Tensor>
+  gradients(loss: Tensor, wrt: Tensors): Tensor[] | GradientMap | Record<string, Tensor> {
+    const named = namedTensors('gradients', wrt)
+    checkThat(loss instanceof Tensor, () => `gradients: the loss is ${describe(loss)}; it must be a tensor`)
     check(loss.size === 1, () =>
       `gradients: the loss is ${show(loss.shape)}; it must be a scalar: take its sum or mean`)
-    const list = wrt instanceof Map ? [...wrt.values()] : [...(wrt as readonly Tensor[])]
-    const found = this.backward(loss, list)
-    if (wrt instanceof Map) return new Map([...wrt.keys()].map((name, i) => [name, found[i]]))
-    return found
+    const found = this.backward(loss, named.map(([, x]) => x))
+    if (Array.isArray(wrt)) return found
+    const pairs = named.map(([name], i): [string, Tensor] => [name, found[i]])
+    return wrt instanceof Map ? new Map(pairs) : Object.fromEntries(pairs)
   }
 
   /** The backward pass; `visit` sees every record with the gradients of its outputs and for its inputs. */

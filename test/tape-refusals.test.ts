@@ -40,6 +40,26 @@ test('a loss with many values, a loss from elsewhere, a closed tape', () => {
   tape.close() // once more does no harm
 })
 
+test('gradients of what is no group of tensors, or of what is no loss', () => {
+  using tape = new Tape()
+  const x = tensor([1, 2], { device })
+  const loss = sum(square(x))
+  const plain = (run: () => unknown, text: RegExp) => refused(run, text, UnrolledError)
+  // @ts-expect-error: a tensor where a list is needed
+  plain(() => tape.gradients(loss, x), /^gradients: a single tensor is given; put it into a list, \[x\]$/)
+  // @ts-expect-error: nothing
+  plain(() => tape.gradients(loss), /^gradients: undefined is given; it takes a list, a map or a record/)
+  // @ts-expect-error: a set
+  plain(() => tape.gradients(loss, new Set([x])), /^gradients: an object is given; it takes a list/)
+  // @ts-expect-error: layers where parameters are needed
+  plain(() => tape.gradients(loss, { cell: { parameters: { x } } }),
+    /^gradients: cell is an object; it takes .* parameters\(\{ cell \}\) or cell.parameters$/)
+  // @ts-expect-error: a number
+  plain(() => tape.gradients(loss, [x, 3]), /^gradients: 1 is 3; it takes a list/)
+  // @ts-expect-error: a number
+  plain(() => tape.gradients(5, [x]), /^gradients: the loss is 5; it must be a tensor$/)
+})
+
 test('a tensor used after its tape or scope closed; a result that was kept', async () => {
   const x = tensor([1, 2], { device })
   const tape = new Tape()

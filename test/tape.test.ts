@@ -4,6 +4,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { at } from '../src/context.ts'
+import { elman } from '../src/nn/elman.ts'
 import { add, detach, div, exp, mul, sigmoid, square, tanh } from '../src/ops/elementwise.ts'
 import { matmul } from '../src/ops/matmul.ts'
 import { slice, split } from '../src/ops/move.ts'
@@ -55,6 +56,18 @@ test('gradients that share memory are summed apart', async () => {
   near(await dc.read(), [8, 12])
   near(await da.read(), [18, 22])
   near(await db.read(), [108, 112])
+})
+
+test('a record of gradients for a record of tensors', async () => {
+  using tape = new Tape()
+  const weights = { a: scalar(2), b: scalar(5) }
+  const { a, b } = tape.gradients(mul(square(weights.a), weights.b), weights)
+  near([await a.item(), await b.item()], [20, 4])
+  const cell = elman({ inputs: 2, hidden: 3, device, rng: random(1) })
+  const loss = sum(cell.step(zeros([1, 2], device), cell.initial(1)).output)
+  const grads = tape.gradients(loss, cell.parameters)
+  assert.equal(Object.keys(grads), Object.keys(cell.parameters))
+  for (const [name, x] of Object.entries(cell.parameters)) assert.equal([...grads[name].shape], [...x.shape])
 })
 
 test('zeros for what the loss does not depend on; an array for an array, a map for a map', async () => {

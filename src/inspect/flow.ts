@@ -14,7 +14,7 @@ import { add, mul, sqrt, square } from '../ops/elementwise.ts'
 import { sum } from '../ops/reduce.ts'
 import { untracked } from '../scope.ts'
 import { Tape, type TapeRecord } from '../tape.ts'
-import { dispose, Tensor } from '../tensor.ts'
+import { dispose, namedTensors, type Tensor, type Tensors } from '../tensor.ts'
 
 export interface FlowEntry {
   /** h, c, ... for a state; the name for a parameter */
@@ -43,13 +43,13 @@ interface Measured {
 /**
  * The norms of dLoss/dh_t and of each step's contribution to each parameter, by name, layer, direction and t.
  * @param tape the tape that recorded the loss: still open, not stale
- * @param params the parameters whose contributions are wanted; none, if left out
+ * @param params the parameters whose contributions are wanted: a list, or by name; none, if left out
  */
 export async function gradientFlow(
-  tape: Tape, loss: Tensor, params: ReadonlyMap<string, Tensor> = new Map(),
+  tape: Tape, loss: Tensor, params: Tensors = [],
 ): Promise<GradientFlow> {
+  const contributions = new Contributions(tape, namedTensors('gradientFlow', params))
   const states = statesOf(tape)
-  const contributions = new Contributions(tape, params)
   tape.backward(loss, outsiders(tape), (record, dys, dxs) => {
     const { where } = record
     record.outputs.forEach((y, k) => {
@@ -99,9 +99,9 @@ class Contributions {
   private sums = new Map<Tensor, Tensor>()
   private place: Where = {}
 
-  constructor(tape: Tape, params: ReadonlyMap<string, Tensor>) {
+  constructor(tape: Tape, params: readonly [string, Tensor][]) {
     this.tape = tape
-    this.names = new Map([...params].map(([name, x]) => [x, name]))
+    this.names = new Map(params.map(([name, x]) => [x, name]))
   }
 
   add(where: Where, x: Tensor, dx: Tensor | null): void {
