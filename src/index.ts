@@ -1,50 +1,90 @@
-// The public names, nothing else: everything that a browser can load. node.ts adds what needs Node.
+// The public names, nothing else: everything that a browser can load. node.ts adds what needs Node. Types are
+// here too, whatever a result is made of, so that a program can name what it gets.
 
 export { NonFiniteError, ShapeError, TapeError, UnrolledError } from './check.ts'
 export { at, type Where } from './context.ts'
 export { cpu } from './cpu/device.ts'
-export type { Device, DType, FloatType, MemoryReport } from './device.ts'
+export type {
+  BinaryOp, Device, DType, FloatArray, FloatType, Memory, MemoryReport, NumberArray, UnaryOp, View,
+} from './device.ts'
 export { random, Random } from './random.ts'
 export type { Shape } from './shape.ts'
-export { dispose, full, mapTree, ones, Tensor, tensor, type Tree, zeros } from './tensor.ts'
+export {
+  dispose, full, mapTree, type Nested, ones, Tensor, tensor, type TensorOptions, type Tensors, type Tree,
+  zeros,
+} from './tensor.ts'
 export { Scope, unowned, untracked } from './scope.ts'
-export { type GradientMap, record, recordMany, Tape } from './tape.ts'
+export {
+  type GradientMap, type Gradients, record, recordMany, type Result, Tape, type TapeOptions, type TapeRecord,
+  type Visitor,
+} from './tape.ts'
 
 export {
   abs, add, clamp, detach, div, equal, exp, expm1, gelu, greater, isFinite, less, log, log1p, maximum,
   minimum, mul, neg, pow, relu, sigmoid, sign, silu, softplus, sqrt, square, sub, tanh, where,
 } from './ops/elementwise.ts'
-export { logsumexp, max, mean, sum, sumTo } from './ops/reduce.ts'
+export { type Axes, logsumexp, max, mean, sum, sumTo } from './ops/reduce.ts'
 export {
   broadcastTo, concat, flip, pad, reshape, reverseTime, slice, split, stack, transpose, unstack,
 } from './ops/move.ts'
-export { affine, matmul } from './ops/matmul.ts'
+export { affine, matmul, type MatmulOptions } from './ops/matmul.ts'
 export { gather, oneHot, scatterAdd } from './ops/gather.ts'
 export { logSoftmax, softmax } from './ops/softmax.ts'
-export { binaryCrossEntropy, crossEntropy, huber, l1, mse } from './ops/loss.ts'
-export { layerNorm, rmsNorm } from './ops/norm.ts'
+export {
+  binaryCrossEntropy, crossEntropy, type CrossEntropyOptions, huber, l1, mse, type Reduction,
+} from './ops/loss.ts'
+export { layerNorm, type NormOptions, rmsNorm } from './ops/norm.ts'
 export { dropout } from './ops/dropout.ts'
 
-export { formatReport, gradcheck } from './gradcheck.ts'
+export {
+  formatReport, gradcheck, type GradcheckEntry, type GradcheckInputs, type GradcheckOptions,
+  type GradcheckReport,
+} from './gradcheck.ts'
 
-export type { Cell, CellOptions, ProjectedCell, Step } from './nn/cell.ts'
-export { elman } from './nn/elman.ts'
-export { gru } from './nn/gru.ts'
-export { jordan } from './nn/jordan.ts'
-export { lstm } from './nn/lstm.ts'
-export { embedding, linear, loadParameters, parameters } from './nn/linear.ts'
-export { recurrent } from './nn/recurrent.ts'
-export { bidirectional, stacked, unroll } from './nn/unroll.ts'
+export {
+  type Cell, type CellOptions, type CellParts, isProjected, type Named, type ProjectedCell, projectedCell,
+  type Step, uniformParameter,
+} from './nn/cell.ts'
+export { elman, type ElmanOptions, type ElmanState, type Nonlinearity } from './nn/elman.ts'
+export { gru, type GruState } from './nn/gru.ts'
+export { jordan, type JordanOptions, type JordanState } from './nn/jordan.ts'
+export { lstm, type LstmOptions, type LstmState } from './nn/lstm.ts'
+export {
+  embedding, type EmbeddingOptions, type HasParameters, type Layer, linear, type LinearOptions,
+  loadParameters, parameters,
+} from './nn/linear.ts'
+export {
+  recurrent, type Recurrent, type RecurrentOptions, type RecurrentState, type RunOptions,
+} from './nn/recurrent.ts'
+export {
+  bidirectional, type SequenceLayer, type SequenceOptions, stacked, unroll, type Unrolled,
+  type UnrollOptions,
+} from './nn/unroll.ts'
 
-export { bptt, truncatedBptt } from './train/bptt.ts'
-export { clipByGlobalNorm, clipByNorm, clipByValue, requireFinite } from './train/clip.ts'
-export { evaluate, sample } from './train/evaluate.ts'
-export { languageModel } from './train/language-model.ts'
-export { train } from './train/loop.ts'
-export { adagrad, adam, adamw, rmsprop, sgd } from './train/optimizers.ts'
-export { constant, cosine, stepDecay, warmup } from './train/schedule.ts'
+export {
+  type Bptt, bptt, type Net, type TruncatedBptt, truncatedBptt, type TruncationOptions,
+} from './train/bptt.ts'
+export { clipByGlobalNorm, clipByNorm, clipByValue, type Clipped, requireFinite } from './train/clip.ts'
+export {
+  evaluate, type EvaluateOptions, type Evaluation, inUnits, sample, type SampleOptions,
+} from './train/evaluate.ts'
+export {
+  type CellName, type LanguageModel, languageModel, type LanguageModelForm, type SequenceModel,
+  sequenceModel, type SequenceModelParts,
+} from './train/language-model.ts'
+export { type StepEvent, train, type TrainOptions } from './train/loop.ts'
+export {
+  adagrad, type AdagradOptions, adam, type AdamOptions, adamw, rmsprop, type RmspropOptions, sgd,
+  type SgdOptions,
+} from './train/optimizers.ts'
+export {
+  type Next, Optimizer, type Rule, type Slots, type TensorMap, type UpdateOptions,
+} from './train/rule.ts'
+export { constant, cosine, type Schedule, stepDecay, warmup } from './train/schedule.ts'
 
-export { Streams, heldOut } from './data/streams.ts'
-export { splitText, Vocabulary } from './data/text.ts'
-export { decodeSafetensors, encodeSafetensors } from './io/safetensors.ts'
-export { formatFlow, gradientFlow } from './inspect/flow.ts'
+export { heldOut, type HeldOutWindow, Streams, type Window } from './data/streams.ts'
+export { type Split, splitText, Vocabulary } from './data/text.ts'
+export {
+  decodeSafetensors, encodeSafetensors, type HostTensor, type SafetensorsContents,
+} from './io/safetensors.ts'
+export { type FlowEntry, formatFlow, type GradientFlow, gradientFlow } from './inspect/flow.ts'

@@ -20,6 +20,18 @@ function run(command: string, args: string[], cwd = folder) {
   return { stdout, stderr, status, all: stdout + stderr }
 }
 
+// Type-checks a file in the empty folder, as strict as can be, for each way to resolve modules.
+function typeCheck(file: string, options: string[]): void {
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const strict = ['--strict', '--skipLibCheck', 'false', '--target', 'es2022']
+  for (const [module, resolution] of [['nodenext', 'nodenext'], ['esnext', 'bundler']]) {
+    const { status, all } = run(process.execPath, [
+      tsc, ...strict, '--module', module, '--moduleResolution', resolution, ...options, file,
+    ])
+    assert.is(status, 0, `${resolution}: ${all}`)
+  }
+}
+
 const node = (code: string) => run(process.execPath, ['--input-type=module', '--eval', code])
 
 const test = suite('packaging')
@@ -79,15 +91,65 @@ test('a strict consumer type-checks, however its compiler resolves modules', () 
     // @ts-expect-error: a width is a number
     lstm({ inputs: 'two', hidden: 3, device: cpu(), rng: random(1) })
     export * from 'unrolled/node'`)
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  for (const resolution of [['nodenext', 'nodenext'], ['esnext', 'bundler']]) {
-    const [module, moduleResolution] = resolution
-    const options = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2022']
-    const { status, all } = run(process.execPath, [
-      tsc, ...options, '--module', module, '--moduleResolution', moduleResolution, 'consumer.ts',
-    ])
-    assert.is(status, 0, `${moduleResolution}: ${all}`)
-  }
+  typeCheck('consumer.ts', ['--noEmit'])
+})
+
+test('what a consumer exports can be declared: results of all kinds have types with public names', () => {
+  writeFileSync(join(folder, 'library.ts'), `
+    import * as u from 'unrolled'
+    export const device = u.cpu({ precision: 'float64' })
+    export const rng = u.random(1)
+    const sizes = { inputs: 2, hidden: 3, device, rng }
+    export const cells = {
+      elman: u.elman(sizes), gru: u.gru(sizes), jordan: u.jordan(sizes), lstm: u.lstm(sizes),
+    }
+    export const optimizer = u.adam({ learningRate: 1 })
+    export const cell = u.lstm({ ...sizes, projection: 2 })
+    export const rnn = u.recurrent({ kind: 'GRU', ...sizes })
+    export const pair = u.bidirectional(cells.gru, cells.gru)
+    export const deep = u.stacked([pair, rnn, cell])
+    export const head = u.linear({ inputs: 3, outputs: 2, device, rng })
+    export const form = { cell: 'gru', symbols: 2, embed: 2, hidden: 3, layers: 1, dropout: 0 } as const
+    export const model = u.languageModel(form, { device, rng })
+    export const own = u.sequenceModel({ embedding: head, rnn: cell, head })
+    export const all = u.parameters({ cell, head })
+    export const schedule = u.warmup({ steps: 2, then: u.cosine({ total: 3 }) })
+    export const state = cell.initial(1)
+    export const stream = u.truncatedBptt(model, { every: 1, initial: model.initial(1) })
+    export const events = u.train
+    export const once = () => u.unroll(cell, u.zeros([1, 1, 2], device))
+    export const clip = (tape: u.Tape, loss: u.Tensor) => u.clipByGlobalNorm(tape.gradients(loss, all), 1)
+    export const measure = () => u.evaluate(model, Int32Array.of(0, 1))
+    export const text = () => u.sample(model, { prompt: Int32Array.of(0), length: 1, rng })
+    export const flow = (tape: u.Tape, loss: u.Tensor) => u.gradientFlow(tape, loss, all)
+    export const check = () => u.gradcheck(() => head(u.zeros([1, 3], device)), head.parameters)
+    export const records = (tape: u.Tape) => tape.records
+    export const memory = (x: u.Tensor) => [x.memory, device.memory()]
+    export const streams = new u.Streams(Int32Array.of(0, 1, 0, 1), 1)
+    export const piece = () => streams.window(0, 2)
+    export const decoded = (bytes: Uint8Array) => u.decodeSafetensors(bytes, 'a file')
+    export class Mine { body = deep; optimizer = optimizer; model = model }`)
+  typeCheck('library.ts', ['--declaration', '--emitDeclarationOnly', '--outDir', 'declared'])
+  const declared = readFileSync(join(folder, 'declared', 'library.d.ts'), 'utf8')
+  assert.match(declared, /optimizer: u\.Optimizer;/)
+  assert.match(declared, /cell: u\.ProjectedCell<u\.LstmState>;/)
+  assert.not.match(declared, /: any\b|dist\/types/)
+})
+
+// Exported for the project's own pages, not for users.
+const ours = ['Owner', 'Recorder']
+
+test('every type that a public module exports is public', () => {
+  const index = readFileSync(join(root, 'src', 'index.ts'), 'utf8')
+  const modules = [...index.matchAll(/from '\.\/(.+?)'/g)].map(([, path]) => path)
+  assert.ok(modules.length > 20)
+  const words = new Set(index.match(/\w+/g))
+  const missing = modules.flatMap((path) => {
+    const code = readFileSync(join(root, 'src', path), 'utf8')
+    const types = [...code.matchAll(/^export (?:interface|type) (\w+)/gm)].map(([, name]) => name)
+    return types.filter((name) => !words.has(name) && !ours.includes(name)).map((name) => `${path}: ${name}`)
+  })
+  assert.equal(missing, [])
 })
 
 test('the command runs', () => {

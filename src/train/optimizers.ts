@@ -10,8 +10,6 @@ import { checkOptionNames } from '../suggest.ts'
 import type { Tensor } from '../tensor.ts'
 import { checkAtLeastZero, checkBelowOne, Optimizer } from './rule.ts'
 
-export { Optimizer, type UpdateOptions } from './rule.ts'
-
 export interface SgdOptions {
   learningRate: number
   momentum?: number

@@ -14,7 +14,7 @@ import { unowned, untracked } from '../scope.ts'
 import { dispose, full, type Tensor, zeros } from '../tensor.ts'
 
 /** Tensors by name: parameters, gradients, or an optimiser's state. */
-export type Named = ReadonlyMap<string, Tensor>
+export type TensorMap = ReadonlyMap<string, Tensor>
 
 /** What is kept for one parameter, by slot: { m, v } for Adam. All have the parameter's shape. */
 export type Slots = Readonly<Record<string, Tensor>>
@@ -60,7 +60,7 @@ export class Optimizer {
    * open tape; that tape then is stale, and gives no more gradients.
    * @throws UnrolledError if names, shapes or state do not fit (then nothing was written)
    */
-  update(params: Named, grads: Named, options: UpdateOptions = {}): void {
+  update(params: TensorMap, grads: TensorMap, options: UpdateOptions = {}): void {
     const { applyIf, learningRate = this.learningRate } = options
     checkAtLeastZero(this.name, { learningRate })
     check(applyIf === undefined || applyIf.rank === 0, () =>
@@ -101,7 +101,7 @@ export class Optimizer {
    * empty map starts anew.
    * @throws UnrolledError for a name that this optimiser does not keep, or if the step count is missing
    */
-  load(state: Named): void {
+  load(state: TensorMap): void {
     const { name } = this
     const slots = Object.keys(this.rule.slots)
     for (const key of state.keys()) {
@@ -137,7 +137,7 @@ export class Optimizer {
     return Object.fromEntries(names.map((slot) => [slot, this.kept.get(this.slotName(slot, parameter))!]))
   }
 
-  private checkGradients(params: Named, grads: Named): void {
+  private checkGradients(params: TensorMap, grads: TensorMap): void {
     const { name: op } = this
     if (params.size === 0) throw new UnrolledError(`${op}: there are no parameters; it needs at least one`)
     if (new Set(params.values()).size < params.size) {
@@ -157,7 +157,7 @@ export class Optimizer {
   }
 
   /** Made late, when a tape or scope may be open; yet it must outlive them: unowned. */
-  private firstState(params: Named): Map<string, Tensor> {
+  private firstState(params: TensorMap): Map<string, Tensor> {
     const [{ device }] = params.values()
     const state = new Map([[this.stepName, unowned(() => zeros([], device))]])
     for (const [slot, value] of Object.entries(this.rule.slots)) {
@@ -169,7 +169,7 @@ export class Optimizer {
   }
 
   /** After the first update, or when loaded, the state must be that of these very parameters. */
-  private checkState(params: Named): void {
+  private checkState(params: TensorMap): void {
     const { name: op, kept } = this
     const rest = new Set(kept.keys())
     rest.delete(this.stepName)
