@@ -14,45 +14,44 @@ import { ones, Tensor, zeros } from './tensor.ts'
 import { record, type TapeRecord, type Visitor } from './tape.ts'
 
 export class Backward {
-  private readonly sums = new Map<Tensor, Tensor>()
-  /** memory allocated by this pass, with the number of sums (and results) that look at it */
-  private readonly holders = new Map<Memory, number>()
-  /** memory that no sum looks at, unless one took it up since */
-  private readonly loose: Memory[] = []
   private readonly wrt: readonly Tensor[]
-  private readonly asked: Set<Tensor>
-  private readonly found = new Map<Tensor, Tensor>()
-  /** who gets the results in the end; null if an outer tape records, and owns everything already */
-  private readonly heir: { own(memory: Memory): void } | null
+  private readonly wanted: Set<Tensor>
+  /** who owns the results in the end; null if an outer tape records, and owns everything already */
+  private readonly owner: { own(memory: Memory): void } | null
+  /** for each tensor, the sum of the gradients that have arrived so far */
+  private readonly sums = new Map<Tensor, Tensor>()
+  /**
+   * How many sums lie in each memory that this pass allocated. It can be more than one: the vjp of a reshape
+   * gives a view of dy, that of an addition gives dy itself to both sides. A memory may be freed when no sum
+   * is left in it, and added to in place while there is only one.
+   */
+  private readonly uses = new Map<Memory, number>()
+  /** memory without a sum in it when it was put here: freed after the step, if that is still so */
+  private readonly unused: Memory[] = []
 
-  constructor(wrt: readonly Tensor[], heir: { own(memory: Memory): void } | null) {
+  constructor(wrt: readonly Tensor[], owner: { own(memory: Memory): void } | null) {
     this.wrt = wrt
-    this.asked = new Set(wrt)
-    this.heir = heir
+    this.wanted = new Set(wrt)
+    this.owner = owner
     pushed(this)
   }
 
   /** As the innermost owner, it is told of all memory that vjps allocate. */
   own(memory: Memory): void {
-    this.holders.set(memory, 0)
-    this.loose.push(memory)
+    this.uses.set(memory, 0)
+    this.unused.push(memory)
   }
 
   seed(loss: Tensor): void {
     this.add('gradients', loss, ones(loss.shape, loss.device))
   }
 
-  /** The gradients of a record's outputs; null if it needs no visit: no gradient arrives, or none leaves. */
-  take(record: TapeRecord, reached: ReadonlySet<Tensor>): Tensor[] | null {
-    const { outputs } = record
-    if (!outputs.some((y) => this.sums.has(y))) return null
-    const passes = record.inputs.some((x) => reached.has(x))
-    if (!passes && !outputs.some((y) => this.asked.has(y))) return null
-    return outputs.map((y) => {
-      const dy = this.sums.get(y)
-      if (dy && this.asked.has(y)) this.hold(this.found, y, dy)
-      return dy ?? zeros(y.shape, y.device)
-    })
+  /** The gradients of a record's outputs; null if it needs no visit: no gradient arrives, or none goes on. */
+  take({ inputs, outputs }: TapeRecord, reached: ReadonlySet<Tensor>): Tensor[] | null {
+    const arrives = outputs.some((y) => this.sums.has(y))
+    const goesOn = inputs.some((x) => reached.has(x))
+    if (!arrives || !goesOn) return null
+    return outputs.map((y) => this.sums.get(y) ?? zeros(y.shape, y.device))
   }
 
   /** Runs a record's vjp, adds what it gives to the inputs' sums, and frees what is no longer needed. */
@@ -73,62 +72,64 @@ export class Backward {
     })
     visit?.(record, dys, dxs)
     dxs.forEach((dx, k) => { if (dx) this.add(record.op, record.inputs[k], dx) })
-    for (const y of record.outputs) this.release(y)
-    this.sweep()
+    // All ops that used y come after its own, and have been passed: its sum is complete.
+    for (const y of record.outputs) if (!this.wanted.has(y)) this.remove(y)
+    this.freeUnused()
   }
 
-  /** The gradients that were asked for, now the tape's; zeros where the loss does not depend on them. */
+  /** The gradients that were asked for, now the owner's; zeros where the loss does not depend on them. */
   results(): Tensor[] {
-    for (const [x, dx] of this.sums) if (this.asked.has(x)) this.hold(this.found, x, dx)
-    const results = this.wrt.map((x) => this.found.get(x) ?? zeros(x.shape, x.device))
-    if (this.heir) {
+    const results = this.wrt.map((x) => this.sums.get(x) ?? zeros(x.shape, x.device))
+    if (this.owner) {
       for (const memory of new Set(results.map((x) => x.memory))) {
-        if (this.holders.delete(memory)) this.heir.own(memory)
+        if (this.uses.delete(memory)) this.owner.own(memory)
       }
     }
     return results
   }
 
+  /** Frees what is left, whether the pass came to its end or threw. */
   close(): void {
     popped(this)
-    for (const memory of this.holders.keys()) memory.device.free(memory)
+    for (const memory of this.uses.keys()) memory.device.free(memory)
   }
 
+  /** Adds dx to the sum of x: in place if no other sum lies in the same memory, else as a new sum. */
   private add(op: string, x: Tensor, dx: Tensor): void {
     check(sameShape(x.shape, dx.shape), () =>
       `${op}: its vjp gives a gradient of shape ${show(dx.shape)} for an input of shape ${show(x.shape)}; ` +
       'they must be equal')
     const sum = this.sums.get(x)
-    if (!sum) return this.hold(this.sums, x, dx)
-    if (this.holders.get(sum.memory) === 1 && dx.memory !== sum.memory) return x.device.accumulate(sum, dx)
-    this.release(x)
-    this.hold(this.sums, x, addTensors(sum, dx))
+    if (!sum) return this.put(x, dx)
+    if (this.uses.get(sum.memory) === 1 && dx.memory !== sum.memory) return x.device.accumulate(sum, dx)
+    this.remove(x)
+    this.put(x, addTensors(sum, dx))
   }
 
-  private hold(into: Map<Tensor, Tensor>, x: Tensor, dx: Tensor): void {
-    into.set(x, dx)
-    const count = this.holders.get(dx.memory)
-    if (count !== undefined) this.holders.set(dx.memory, count + 1)
+  /** Makes dx the sum of x. What is not this pass's (an outer tape's, an input's) is not counted or freed. */
+  private put(x: Tensor, dx: Tensor): void {
+    this.sums.set(x, dx)
+    const count = this.uses.get(dx.memory)
+    if (count !== undefined) this.uses.set(dx.memory, count + 1)
   }
 
-  private release(x: Tensor): void {
+  private remove(x: Tensor): void {
     const dx = this.sums.get(x)
     if (!dx) return
     this.sums.delete(x)
-    const count = this.holders.get(dx.memory)
+    const count = this.uses.get(dx.memory)
     if (count === undefined) return
-    this.holders.set(dx.memory, count - 1)
-    if (count === 1) this.loose.push(dx.memory)
+    this.uses.set(dx.memory, count - 1)
+    if (count === 1) this.unused.push(dx.memory)
   }
 
-  /** Frees all memory of this pass that no sum looks at. */
-  private sweep(): void {
-    for (const memory of this.loose) {
-      if (this.holders.get(memory) !== 0) continue
-      this.holders.delete(memory)
+  private freeUnused(): void {
+    for (const memory of this.unused) {
+      if (this.uses.get(memory) !== 0) continue // a sum was put into it since, or it is freed already
+      this.uses.delete(memory)
       memory.device.free(memory)
     }
-    this.loose.length = 0
+    this.unused.length = 0
   }
 }
 

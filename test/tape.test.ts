@@ -7,7 +7,7 @@ import { at } from '../src/context.ts'
 import { elman } from '../src/nn/elman.ts'
 import { add, detach, div, exp, mul, sigmoid, square, tanh } from '../src/ops/elementwise.ts'
 import { matmul } from '../src/ops/matmul.ts'
-import { slice, split } from '../src/ops/move.ts'
+import { reshape, slice, split } from '../src/ops/move.ts'
 import { mean, sum } from '../src/ops/reduce.ts'
 import { random } from '../src/random.ts'
 import { untracked } from '../src/scope.ts'
@@ -56,6 +56,21 @@ test('gradients that share memory are summed apart', async () => {
   near(await dc.read(), [8, 12])
   near(await da.read(), [18, 22])
   near(await db.read(), [108, 112])
+})
+
+test('of the loss itself, and of values on the way that views look at', async () => {
+  using tape = new Tape()
+  const x = tensor([[1, 2], [3, 4]], { device })
+  const y = mul(x, 2)
+  const flat = reshape(y, [4]) // its gradient is a view of dy's memory ...
+  const loss = sum(add(square(flat), reshape(mul(y, 10), [4]))) // ... to which y's other use is added
+  const [dloss, dflat, dy, dx] = tape.gradients(loss, [loss, flat, y, x])
+  near(await dloss.read(), [1])
+  near(await dflat.read(), [4, 8, 12, 16])
+  near(await dy.read(), [14, 18, 22, 26])
+  near(await dx.read(), [28, 36, 44, 52])
+  const [alone] = tape.gradients(loss, [y]) // nothing before y is asked for
+  near(await alone.read(), [14, 18, 22, 26])
 })
 
 test('a record of gradients for a record of tensors', async () => {
