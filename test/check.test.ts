@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { check, checkThat, ShapeError, UnrolledError } from '../src/check.ts'
 import { cpu } from '../src/cpu/device.ts'
 import { gradcheck } from '../src/gradcheck.ts'
+import { dropout } from '../src/ops/dropout.ts'
 import { add, square, tanh } from '../src/ops/elementwise.ts'
 import { concat, stack } from '../src/ops/move.ts'
 import { sum } from '../src/ops/reduce.ts'
@@ -67,6 +68,8 @@ test('everything else', async () => {
     () => concat([]),
     () => stack([]),
     few,
+    // @ts-expect-error: no generator
+    () => dropout(x, 0.5),
   ]
   for (const run of cases) assert.is(await classOf(run), 'UnrolledError', String(run))
 })

@@ -3,7 +3,7 @@
 // same seed and position, the same mask. Leaving dropout out (evaluation) is not calling it.
 // Next: ../random.ts for the generator; nn/recurrent.ts for its place between layers.
 
-import { UnrolledError } from '../check.ts'
+import { checkThat } from '../check.ts'
 import type { Random } from '../random.ts'
 import { record } from '../tape.ts'
 import { checkFloats, type Tensor } from '../tensor.ts'
@@ -12,7 +12,9 @@ import { greater, mul } from './elementwise.ts'
 /** Zeros with probability p, the rest scaled by 1 / (1 - p). */
 export function dropout(x: Tensor, p: number, rng: Random): Tensor {
   checkFloats('dropout', x)
-  if (!(p >= 0 && p < 1)) throw new UnrolledError(`dropout: p is ${p}; it must lie in [0, 1)`)
+  checkThat(p >= 0 && p < 1, () => `dropout: p is ${p}; it must lie in [0, 1)`)
+  checkThat(p === 0 || typeof rng?.take === 'function', () =>
+    'dropout: it needs a generator; pass random(seed), or the generator that made the weights')
   if (p === 0) return x
   return mul(x, mul(greater(uniformLike(x, rng), p - 2 ** -25), 1 / (1 - p)))
 }
