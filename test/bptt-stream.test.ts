@@ -2,10 +2,11 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { isRecording } from '../src/context.ts'
 import { gradientFlow } from '../src/inspect/flow.ts'
-import { slice } from '../src/ops/move.ts'
+import { concat, slice } from '../src/ops/move.ts'
 import { Tape } from '../src/tape.ts'
-import { mapTree, type Tensor } from '../src/tensor.ts'
+import { mapTree, type Tensor, tensor } from '../src/tensor.ts'
 import { type TruncatedBptt, truncatedBptt } from '../src/train/bptt.ts'
 import { B, eachWindow, makeNet, readMap, type State, stream, update } from './bptt-net.ts'
 import { device, normal, refused, values } from './every-cell.ts'
@@ -115,6 +116,49 @@ test('a gradient reaches k2 steps back and no further', async () => {
     assert.is(states.length, Math.min(5, t + 2))
     assert.ok(states.every(({ norm }) => norm > 0))
   }
+  run.dispose()
+})
+
+test('after dispose it says so; to dispose twice is no matter', () => {
+  const net = makeNet('gru')
+  const { xs, targets } = stream(3)
+  for (const horizon of [3, 5]) {
+    const run = truncatedBptt(net, { every: 3, horizon, initial: net.initial })
+    const { live } = device.memory()
+    run.dispose()
+    assert.ok(device.memory().live < live)
+    run.dispose()
+    using tape = new Tape()
+    const text = 'truncatedBptt: it was disposed, and holds no state any more; make another'
+    refused(() => run.step(tape, xs, targets), text)
+    refused(() => run.reset(net.initial), text)
+    refused(() => run.state, text)
+  }
+})
+
+test('k1 = 4, k2 = 10, as the comment has it: which steps each window runs', async () => {
+  const whole = makeNet('gru')
+  let runs: Promise<string>[] = []
+  const xs = tensor(Array.from({ length: 16 }, (_, t) => [[t], [t]]), { device }) // each input is its time
+  const net: typeof whole = {
+    ...whole,
+    run(part, state) {
+      const label = isRecording() ? 'tape ' : ''
+      runs.push(part.read().then(([from]) => `${label}${from}+${part.shape[0]}`))
+      return whole.run(concat([part, part], 2), state)
+    },
+  }
+  const run = truncatedBptt(net, { every: 4, horizon: 10, initial: net.initial })
+  const seen: string[] = []
+  for (let t = 0; t < 16; t += 4) {
+    using tape = new Tape()
+    run.step(tape, slice(xs, 0, t, t + 4), slice(stream(16).targets, 0, t, t + 4))
+    seen.push((await Promise.all(runs)).join(', '))
+    runs = []
+  }
+  assert.equal(seen, [
+    'tape 0+4, 0+2, 2+2', 'tape 0+8, 4+2, 6+2', 'tape 2+10, 8+2, 10+2', 'tape 6+10, 12+2, 14+2',
+  ])
   run.dispose()
 })
 

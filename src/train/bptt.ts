@@ -14,7 +14,7 @@
 // new steps are computed twice as well: on the tape, and once more from the carried state to carry it on.
 // With k1 = k2, the common form, nothing is computed twice. Next: loop.ts.
 
-import { check, checkCount, show, UnrolledError } from '../check.ts'
+import { check, checkCount, checkThat, show, UnrolledError } from '../check.ts'
 import { concat, slice } from '../ops/move.ts'
 import { Scope, untracked } from '../scope.ts'
 import { type GradientMap, Tape } from '../tape.ts'
@@ -65,12 +65,22 @@ export interface TruncatedBptt<S extends Tree> {
   readonly state: S
   /** Starts again from a state, with no past. */
   reset(initial: S): void
-  /** Gives back the states and inputs that it holds. */
+  /** Gives back the states and inputs that it holds; it is of no more use then. */
   dispose(): void
 }
 
 /**
- * Truncated BPTT over a stream of windows.
+ * Truncated BPTT over a stream of windows. A net with dropout is run with fresh masks each time: with k2 > k1
+ * the carried state comes of other masks than the taped steps, and steps computed again get new ones.
+ *
+ * With k1 = 4 and k2 = 10 updates come after 4, 8, 12, 16, ... steps, and look back to 0, 0, 2, 6, ...:
+ *
+ *   update at    tape runs from the state at    then the state is carried    kept for the next update
+ *       4          0, over  4 steps               0 -> 2 -> 4                 states at 0, 2; inputs 0 .. 4
+ *       8          0, over  8 steps               4 -> 6 -> 8                 states at 2, 6; inputs 2 .. 8
+ *      12          2, over 10 steps               8 -> 10 -> 12               states at 6, 10; inputs 6 .. 12
+ *
+ * Each window is cut 2 steps after its start, since 4 m - 10 falls there, and the state is saved at the cut.
  * @throws UnrolledError if every or horizon is not a whole number of 1 or more, or horizon < every
  */
 export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOptions<S>): TruncatedBptt<S> {
@@ -81,15 +91,16 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
     throw new UnrolledError(
       `truncatedBptt: horizon is ${k2}, every is ${k1}; the horizon must not be shorter`)
   }
-  /** a window is cut here, so that a state is saved k2 steps before each later update */
+  /** where windows are cut: the updates look back to k1 m - k2, which is this many steps into a window */
   const cut = (k1 - (k2 % k1)) % k1
   let time = 0 // steps so far
   let carried = keep(initial)
   let saved = [{ time: 0, state: keep(initial) }] // where later windows will start
   let past: Tensor | null = null // the inputs of the last k2 - k1 steps
   let outdated: Tree[] = [] // still used by the last step's tape: given back when the next one begins
+  let disposed = false
 
-  /** Takes the carried state over new steps, with no tape, and saves it where later windows will start. */
+  /** Takes the carried state over a window, with no tape, and saves it at the cut (or at the end). */
   function carry(xs: Tensor): void {
     const parts = cut === 0 ? [xs] : [slice(xs, 0, 0, cut), slice(xs, 0, cut)]
     for (const part of parts) {
@@ -105,9 +116,9 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
     carried = keep(state)
   }
 
-  /** Forgets what lies before the start of the next update's horizon. */
+  /** Keeps the inputs xs too, and forgets what lies before the start of the next update's horizon. */
   function forget(xs: Tensor): void {
-    const start = Math.max(0, time + k1 - k2)
+    const start = Math.max(0, time + k1 - k2) // the next update is at time + k1
     outdated.push(...saved.filter((s) => s.time < start).map((s) => s.state))
     saved = saved.filter((s) => s.time >= start)
     const all = untracked(() => {
@@ -118,7 +129,12 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
     past = keep(all)
   }
 
+  function checkAlive(): void {
+    checkThat(!disposed, () => 'truncatedBptt: it was disposed, and holds no state any more; make another')
+  }
+
   function step(tape: Tape, xs: Tensor, targets: Tensor) {
+    checkAlive()
     check(xs.shape[0] === k1, () =>
       `truncatedBptt: xs is ${show(xs.shape)}; a window has ${k1} steps, time first`)
     sweep()
@@ -155,17 +171,21 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
   return {
     step,
     get state() {
+      checkAlive()
       return carried
     },
     reset(state: S): void {
+      checkAlive()
       retire()
       time = 0
       carried = keep(state) // which may be the carried state itself: it lives until the next step
       saved = [{ time: 0, state: keep(state) }]
     },
     dispose(): void {
+      if (disposed) return
       retire()
       sweep()
+      disposed = true
     },
   }
 }
