@@ -118,9 +118,9 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
   }
 
   /**
-   * The gradients of a scalar with respect to tensors: a list for a list; with the same names, a map for a map
-   * and a record for a record (cell.parameters). A tensor that the loss does not depend on gets zeros. They
-   * belong to this tape.
+   * The gradients of a scalar with respect to tensors: a list for a list; by the same names, a map for a map
+   * and a record for a record (cell.parameters). A tensor that the loss does not depend on gets zeros.
+   * They belong to this tape.
    * @throws TapeError if the tape is closed, a parameter was updated since, or the loss is not recorded on it
    */
   gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[]
