@@ -19,7 +19,7 @@ function run(...args: string[]) {
   return spawnSync(process.execPath, ['dist/cli.js', 'gradcheck', ...args], { encoding: 'utf8' })
 }
 
-/** Whether an exported name is a function that makes a cell: what it gives for a cell's options has a step. */
+/** Whether an exported name is a function that makes a cell: what it makes of its options has a step. */
 function makesCell(value: unknown): boolean {
   if (typeof value !== 'function') return false
   try {
