@@ -24,6 +24,7 @@ write('text.txt', words(60))
 write('short.txt', 'too short')
 write('one.txt', 'w')
 write('empty.txt', '')
+write('same.txt', '\n'.repeat(500))
 write('latin-1.txt', Uint8Array.of(...Buffer.from('the whale '), 0xe9, 0x20))
 write('other.txt', 'the queen')
 mkdirSync(at('a-folder'))
@@ -72,13 +73,13 @@ const usage: [args: string, line: RegExp][] = [
   ['train --schedule step', /^train: --schedule step has to know how long the run is; give --steps or/],
   ['train --dropout 0.5', /^train: --dropout falls between layers; give --layers 2 or more$/],
   ['train --dropout 0.5 --layers 2 --cell jordan', /^train: --dropout is not for the jordan cell$/],
-  ['sample', /^sample: --model is needed/],
+  ['sample', /^sample: --model is needed: the folder that train --out made$/],
   ['sample --model model --temperature 0', /^--temperature 0: must be a positive number$/],
   ['sample --model model --top-k 0', /^--top-k 0: must be a whole number of 1 or more$/],
   ['sample --model model --top-p 1.5', /^--top-p 1.5: must be a number above 0 and up to 1$/],
   ['sample --model model --length 0', /^--length 0: must be a whole number of 1 or more$/],
   ['sample --model model --prompt=', /^--prompt: is empty; leave it out/],
-  ['eval --model model', /^eval: --data is needed/],
+  ['eval --model model', /^eval: --data is needed: a UTF-8 text$/],
 ]
 
 test('arguments that do not fit: exit code 2', () => {
@@ -94,6 +95,7 @@ test('texts: missing, a folder, empty, too short, not UTF-8, with characters tha
     ['--data short.txt', /^short.txt: has 9 characters; batch 4 and window 8 need 40 or more/],
     ['--data text.txt --batch 5000', /^text.txt: has \d+ characters; batch 5000 and window 8 need 50000 or/],
     ['--data latin-1.txt', /^latin-1.txt: is not UTF-8 text; the first byte .* is 0xE9 at offset 10$/],
+    ['--data same.txt', /^same.txt: holds one character only, "\\n" \(U\+000A\), .*; there is nothing to/],
     ['--data text.txt --valid nowhere.txt', /^nowhere.txt: there is no such file$/],
     ['--data text.txt --valid one.txt', /^one.txt: has 1 character; 2 or more are needed$/],
     ['--data text.txt --valid other.txt', /^other.txt: character q \(U\+0071\) at position 4 is not in/],

@@ -61,6 +61,11 @@ test('an unknown name is refused, with the nearest one', () => {
   assert.is(stderr, 'unrolled: gradcheck: there is no cell lstn; did you mean lstm?\n')
   assert.is(status, 2)
   assert.is(run('--op', 'tanh', '--cell', 'gru').status, 2)
+  for (const [kind, known] of [['op', 'layerNorm'], ['cell', 'jordan']]) {
+    const far = 'unrolled: gradcheck: there is no KIND whale; unrolled gradcheck --help lists them\n'
+    assert.is(run(`--${kind}`, 'whale').stderr, far.replace('KIND', kind))
+    assert.match(run('--help').stdout, known)
+  }
 })
 
 test.run()

@@ -23,7 +23,7 @@ const train = defineCommand({
     steps: { type: 'count', help: 'updates' },
     epochs: { type: 'count', help: 'times through the text' },
     minutes: { type: 'positive', help: 'time' },
-    data: { type: 'path', value: 'FILE', help: 'a text file in UTF-8' },
+    data: { type: 'file', help: 'a text file in UTF-8' },
     prompt: { type: 'text', default: '', help: 'what a sample begins with' },
     json: { type: 'flag', help: 'one JSON object a line' },
   },
@@ -35,7 +35,7 @@ const sample = defineCommand({
   name: 'sample',
   summary: 'writes text',
   usage: '--model DIR [options]',
-  options: { model: { type: 'path', value: 'DIR', required: true, help: 'folder of a saved model' } },
+  options: { model: { type: 'folder', required: true, help: 'folder of a saved model' } },
   example: 'npx unrolled sample --model runs/moby-dick',
 })
 
@@ -134,7 +134,7 @@ test('choices', () => {
 })
 
 test('paths', () => {
-  assert.is(refused('--data='), '--data "": must be the name of a file or folder')
+  assert.is(refused('--data='), '--data "": must be the name of a file')
   assert.match(refused('--data', 'a\0b'), /^--data "a\\u0000b": must be the name/)
 })
 
@@ -152,7 +152,7 @@ test('unknown options, with what was probably meant', () => {
 test('missing values, values too many, arguments left over', () => {
   assert.is(refused('--hidden'), '--hidden: needs a value: a whole number from 1 to 65536')
   assert.is(refused('--data', '--json'),
-    '--data: needs a value: the name of a file or folder; one that begins with -- is written --data=--json')
+    '--data: needs a value: the name of a file; one that begins with -- is written --data=--json')
   assert.is(refused('--json=1'), '--json: takes no value')
   assert.is(refused('--json', 'book.txt'), 'train: book.txt is left over; options begin with --')
   assert.is(refused('--', '--json'), 'train: --json is left over; options begin with --')
@@ -167,8 +167,9 @@ test('options that exclude each other', () => {
 
 test('an option that is needed', () => {
   assert.throws(() => parseCommand(sample, []), (error: unknown) => error instanceof UsageError &&
-    error.message === 'sample: --model is needed: the name of a file or folder')
+    error.message === 'sample: --model is needed: folder of a saved model')
   assert.is(parseCommand(sample, ['--model', 'x']).model, 'x')
+  assert.throws(() => parseCommand(sample, ['--model=']), /^--model "": must be the name of a folder$/)
 })
 
 test('help is asked for before anything is parsed', () => {

@@ -13,8 +13,8 @@ export const evalCommand = defineCommand({
   summary: 'measure a trained model on a text',
   usage: '--model DIR --data FILE [options]',
   options: {
-    model: { type: 'path', value: 'DIR', required: true, help: 'the folder that train --out made' },
-    data: { type: 'path', value: 'FILE', required: true, help: 'a UTF-8 text' },
+    model: { type: 'folder', required: true, help: 'the folder that train --out made' },
+    data: { type: 'file', required: true, help: 'a UTF-8 text' },
     batch: {
       type: 'count', max: 1024, default: 32,
       help: 'the text is cut into up to N streams, read side by side; 1 reads it as one, slowly',

@@ -5,6 +5,7 @@
 // printed with both numbers. Next: gradcheck-ops.ts and gradcheck-cells.ts, the rows; ../gradcheck.ts.
 
 import { cpu } from '../cpu/device.ts'
+import { printable } from '../data/printable.ts'
 import { formatReport, gradcheck, type GradcheckReport } from '../gradcheck.ts'
 import { unroll } from '../nn/unroll.ts'
 import { concat, reshape } from '../ops/move.ts'
@@ -15,12 +16,20 @@ import { inputsOf, table } from './gradcheck-ops.ts'
 import { defineCommand, UsageError, type Values } from './options.ts'
 import { nearest } from '../suggest.ts'
 
+const namesOf = (list: readonly string[]): string => [...new Set(list)].join(', ')
+
 export const gradcheckCommand = defineCommand({
   name: 'gradcheck',
   summary: 'check the gradients of every op and cell against finite differences',
   options: {
-    op: { type: 'text', value: 'NAME', help: 'only this op, with its worst entries' },
-    cell: { type: 'text', value: 'NAME', help: 'only this cell, with its worst entries' },
+    op: {
+      type: 'text', value: 'NAME',
+      help: `only this op, with its worst entries: ${namesOf(table.map(({ op }) => op))}`,
+    },
+    cell: {
+      type: 'text', value: 'NAME',
+      help: `only this cell, with its worst entries: ${namesOf(cellTable.map(({ cell }) => cell))}`,
+    },
   },
   excludes: [['op', 'cell']],
   example: 'npx unrolled gradcheck --cell lstm',
@@ -125,6 +134,6 @@ function chosen(
   if (found.length > 0) return found
   const names = [...new Set(all.filter((check) => check.kind === kind).map(({ name }) => name))]
   const close = nearest(wanted, names)
-  const remedy = close ? `did you mean ${close}?` : `there are ${names.join(', ')}`
-  throw new UsageError(`gradcheck: there is no ${kind} ${wanted}; ${remedy}`)
+  const remedy = close ? `did you mean ${close}?` : 'unrolled gradcheck --help lists them'
+  throw new UsageError(`gradcheck: there is no ${kind} ${printable(wanted)}; ${remedy}`)
 }

@@ -7,7 +7,7 @@ import type { Command, Option, OptionTable } from './options.ts'
 const WIDTH = 96
 const PLACEHOLDER: Readonly<Record<Option['type'], string>> = {
   count: 'N', countOrZero: 'N', positive: 'X', range: 'X',
-  choice: 'NAME', path: 'PATH', text: 'TEXT', flag: '',
+  choice: 'NAME', file: 'FILE', folder: 'DIR', text: 'TEXT', flag: '',
 }
 
 /** The text that `unrolled NAME --help` prints, ending with a newline. */

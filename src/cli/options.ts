@@ -57,9 +57,9 @@ export interface ChoiceOption extends Common {
   default?: string
 }
 
-/** Any text (`text` may be empty, `path` may not). */
+/** Any text; or the name of a file or a folder, which cannot be empty. */
 export interface TextOption extends Common {
-  type: 'text' | 'path'
+  type: 'text' | 'file' | 'folder'
   default?: string
 }
 
@@ -89,7 +89,7 @@ export interface Command<O extends OptionTable = OptionTable> {
 type ValueOf<S extends Option> =
   S extends { type: 'flag' } ? boolean :
   S extends { type: 'choice', choices: readonly (infer C)[] } ? C :
-  S extends { type: 'text' | 'path' } ? string : number
+  S extends { type: 'text' | 'file' | 'folder' } ? string : number
 
 /** What parsing gives: each option's value; undefined where it was not given and has no default. */
 export type Values<O extends OptionTable> = {
@@ -151,7 +151,8 @@ export function requirement(spec: Option): string {
     case 'positive': return 'a positive number'
     case 'range': return `a number ${limits(spec).map(([words, limit]) => `${words} ${limit}`).join(' and ')}`
     case 'choice': return `one of ${spec.choices.join(', ')}`
-    case 'path': return 'the name of a file or folder'
+    case 'file': return 'the name of a file'
+    case 'folder': return 'the name of a folder'
     case 'text': return 'text'
     case 'flag': return 'given without a value'
   }
@@ -191,7 +192,7 @@ function valueOf(
 ): string | number | boolean | undefined {
   if (spec.type === 'flag') return raw === true
   if (raw === undefined || raw === true) {
-    if (spec.required) throw new UsageError(`${command}: ${flag} is needed: ${requirement(spec)}`)
+    if (spec.required) throw new UsageError(`${command}: ${flag} is needed: ${spec.help}`)
     return spec.default
   }
   const value = typed(spec, raw)
@@ -205,7 +206,7 @@ function valueOf(
 function typed(spec: Exclude<Option, FlagOption>, raw: string): string | number | undefined {
   switch (spec.type) {
     case 'text': return raw
-    case 'path': return raw === '' || raw.includes('\0') ? undefined : raw
+    case 'file': case 'folder': return raw === '' || raw.includes('\0') ? undefined : raw
     case 'choice': return spec.choices.includes(raw) ? raw : undefined
   }
   const value = numberOf(raw)

@@ -8,10 +8,10 @@ export const trainCommand = defineCommand({
   name: 'train',
   summary: 'train a character model, through time, on a book or on a text of yours',
   options: {
-    corpus: { type: 'choice', choices: ['moby-dick'], help: 'a book from npm, moby-dick unless told' },
-    data: { type: 'path', value: 'FILE', help: 'a UTF-8 text of yours instead' },
+    corpus: { type: 'choice', choices: ['moby-dick'], help: 'a book from npm, by default' },
+    data: { type: 'file', help: 'a UTF-8 text of yours instead' },
     valid: {
-      type: 'path', value: 'FILE',
+      type: 'file',
       help: 'a text to validate on; without it training reads the first 90 % and validation the next 5 %',
     },
     cell: { type: 'choice', choices: CELLS, default: 'lstm', help: 'the recurrent cell' },
@@ -22,7 +22,7 @@ export const trainCommand = defineCommand({
     batch: { type: 'count', max: 65536, default: 32, help: 'B, streams of text read side by side' },
     window: { type: 'count', max: 65536, default: 64, help: 'steps between two updates, k1' },
     horizon: {
-      type: 'count', max: 1048576, help: 'steps that gradients reach back, k2 >= k1; the window unless told',
+      type: 'count', max: 1048576, help: 'steps that gradients reach back, k2 >= k1; the window by default',
     },
     clip: { type: 'positive', default: 5, help: 'bound on the global norm of the gradient' },
     optimizer: {
@@ -30,7 +30,7 @@ export const trainCommand = defineCommand({
       help: 'the rule of the update',
     },
     lr: {
-      type: 'positive', help: 'learning rate; 0.004 unless told, 0.002 for elman and jordan, 0.5 for sgd',
+      type: 'positive', help: 'learning rate; by default 0.004, for elman and jordan 0.002, for sgd 0.5',
     },
     schedule: {
       type: 'choice', choices: ['constant', 'step', 'cosine', 'warmup'], default: 'constant',
@@ -39,7 +39,7 @@ export const trainCommand = defineCommand({
     },
     steps: { type: 'count', help: 'stop after N updates' },
     epochs: { type: 'count', help: 'stop after N passes through the text' },
-    minutes: { type: 'positive', help: 'stop after X minutes, 2 unless told; the last validation is extra' },
+    minutes: { type: 'positive', help: 'stop after X minutes, 2 by default; the last validation is extra' },
     seed: { type: 'countOrZero', max: LARGEST_SEED, default: 1, help: 'of everything random' },
     device: { type: 'choice', choices: DEVICES, default: 'auto', help: 'where to compute' },
     sampleEvery: {
@@ -49,7 +49,7 @@ export const trainCommand = defineCommand({
     validateEvery: {
       type: 'countOrZero', default: 0, help: 'steps between two validations; 0 for one at the end only',
     },
-    out: { type: 'path', value: 'DIR', help: 'save the model here, at the end or on Ctrl-C' },
+    out: { type: 'folder', help: 'save the model here, at the end or on Ctrl-C' },
     json: { type: 'flag', help: 'one JSON object a line on stdout, nothing else' },
   },
   excludes: [['steps', 'epochs', 'minutes'], ['corpus', 'data'], ['corpus', 'valid']],

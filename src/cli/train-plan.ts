@@ -7,7 +7,7 @@ import { join } from 'node:path'
 
 import { UnrolledError } from '../check.ts'
 import { loadCorpus, loadText } from '../data/node-corpus.ts'
-import { printable } from '../data/printable.ts'
+import { codePointName, printable } from '../data/printable.ts'
 import { Streams } from '../data/streams.ts'
 import { splitText, Vocabulary } from '../data/text.ts'
 import { random } from '../random.ts'
@@ -31,11 +31,17 @@ export interface Texts {
 /**
  * The training and validation symbols: one text of which 90 % are for training and 5 % for validation (the
  * last 5 % stay unseen), or two files.
+ * @throws UnrolledError for a text that cannot be read, is too short, or holds one character only
  */
 export function loadTexts({ corpus = 'moby-dick', data, valid, batch, window }: TrainValues): Texts {
   const text = data === undefined ? loadCorpus(corpus) : loadText(data)
   const name = printable(data ?? corpus)
   const vocabulary = Vocabulary.of(text)
+  if (vocabulary.size === 1) {
+    const [symbol] = vocabulary.symbols
+    throw new UnrolledError(`${name}: holds one character only, ${printable(symbol)} ` +
+      `(${codePointName(symbol)}), again and again; there is nothing to learn from it`)
+  }
   const ids = vocabulary.encode(text, name)
   if (valid === undefined) {
     const parts = splitText(ids, { batch, window, source: name })

@@ -54,8 +54,7 @@ export function loadCorpus(
 /**
  * The text of a file, without a byte order mark.
  * @throws UnrolledError, one line that begins with the path, when there is no such file, it is a folder,
- *   cannot be
- *   read, is empty, or is not UTF-8 (with the offset of the first byte that is not)
+ *   cannot be read, is empty, or is not UTF-8 (with the offset of the first byte that is not)
  */
 export function loadText(path: string): string {
   const source = printable(path)
