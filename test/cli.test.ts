@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -172,6 +172,23 @@ test('a sample: the prompt, then as many characters; the same for the same seed'
   assert.is(sample('--prompt', 'the ', '--temperature', '1e-6'), likeliest)
   assert.is(sample('--prompt', 'the ', '--top-p', '1e-6', '--seed', '9'), likeliest)
   assert.is(likeliest.length, 4 + 500 + 1)
+})
+
+test('a sample is printed as it is drawn, through a pipe too, however slow its reader', async () => {
+  good(...onText, '--steps', '1', '--out', 'endless')
+  const args = ['sample', '--model', 'endless', '--length', '100000000', '--prompt', 'the ']
+  const child = spawn(process.execPath, [path, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] })
+  try {
+    let text = ''
+    for await (const chunk of child.stdout.setEncoding('utf8')) {
+      text += String(chunk)
+      if (text.length > 300) break // it would take hours to its end
+    }
+    assert.ok(text.startsWith('the '))
+    assert.ok(text.length < 70_000, `${text.length} characters came at once`)
+  } finally {
+    child.kill('SIGKILL')
+  }
 })
 
 test('without a prompt a text begins with a character, not with empty lines', () => {

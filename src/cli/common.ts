@@ -25,6 +25,13 @@ export function breathe(): Promise<void> {
   return new Promise((done) => { setImmediate(done) })
 }
 
+/**
+ * Prints text and waits until it has left: a slow reader slows us down, and what we print never piles up.
+ */
+export function say(text: string): Promise<void> {
+  return new Promise((done) => { process.stdout.write(text, () => done()) })
+}
+
 const WINDOW = 64
 
 /**

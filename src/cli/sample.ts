@@ -2,7 +2,7 @@
 
 import { random } from '../random.ts'
 import { sample } from '../train/evaluate.ts'
-import { breathe, DEVICES, LARGEST_SEED, openDevice, opening, openModel } from './common.ts'
+import { breathe, DEVICES, LARGEST_SEED, openDevice, opening, openModel, say } from './common.ts'
 import { defineCommand, UsageError, type Values } from './options.ts'
 
 export const sampleCommand = defineCommand({
@@ -10,8 +10,8 @@ export const sampleCommand = defineCommand({
   summary: 'let a trained model write',
   usage: '--model DIR [options]',
   options: {
-    model: { type: 'path', value: 'DIR', required: true, help: 'the folder that train --out made' },
-    prompt: { type: 'text', help: 'what the text begins with; the beginning of a line unless told' },
+    model: { type: 'folder', required: true, help: 'the folder that train --out made' },
+    prompt: { type: 'text', help: 'what the text begins with; by default the beginning of a line' },
     temperature: { type: 'positive', default: 1, help: 'below 1 safer, above 1 wilder' },
     topK: { type: 'count', help: 'draw among the N likeliest characters only; 1 takes the likeliest' },
     topP: {
@@ -32,15 +32,15 @@ export async function runSample(options: Values<typeof sampleCommand.options>): 
   }
   const { model, vocabulary } = openModel(options.model, openDevice(options.device))
   const start = prompt === undefined ? opening(vocabulary) : vocabulary.encode(prompt, '--prompt')
-  process.stdout.write(prompt ?? '')
+  await say(prompt ?? '')
   let begun = prompt !== undefined // empty lines before the text's first are not shown
   const rng = random(options.seed)
   for await (const id of sample(model, { prompt: start, length, temperature, topK, topP, rng })) {
     const symbol = vocabulary.symbols[id]
     begun ||= symbol !== '\n'
-    if (begun) process.stdout.write(symbol)
+    if (begun) await say(symbol)
     await breathe()
   }
-  process.stdout.write('\n')
+  await say('\n')
   return 0
 }
