@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { UnrolledError } from '../src/check.ts'
 import { cpu } from '../src/cpu/device.ts'
 import type { Device } from '../src/device.ts'
+import { slice } from '../src/ops/move.ts'
 import { random } from '../src/random.ts'
 import { sizeOf } from '../src/shape.ts'
 import { tensor, type Tensor } from '../src/tensor.ts'
@@ -70,14 +71,27 @@ test('what does not fit is named, and nothing is written', async () => {
   refuses(() => optimizer.update(params, extra),
     'adam: gradient head.bias has no parameter; both maps need equal names')
   refuses(() => optimizer.update(params, flat),
-    'adam: shapes of bias differ; the parameter is [5], the gradient is [3]; they must be equal')
+    'adam: bias and its gradient differ; the parameter is [5] float32, the gradient is [3] float32; ' +
+    'they must be equal')
   refuses(() => optimizer.update(twice, grads),
-    'adam: one tensor has two names and would be updated twice; name it once')
+    'adam: one tensor, or two views of it, has two names and would be updated twice; name it once')
   refuses(() => optimizer.update(params, grads, { learningRate: NaN }),
     'adam: learningRate is NaN; it must be a number of 0 or more')
   refuses(() => optimizer.update(params, grads, { applyIf: tensor([1], { device }) }),
     'adam: applyIf is [1]; it must be a scalar [], 0 to skip the step')
-  assert.throws(() => optimizer.update(params, named(cpu())), /two devices/)
+  refuses(() => optimizer.update(params, named(cpu())),
+    'adam: weight or its gradient was given back or lives on another device; ' +
+    'update before the tape is closed, on one device')
+  const closed = new Map(grads)
+  closed.set('bias', tensor([1, 2, 3, 4, 5], { device }))
+  closed.get('bias')!.dispose()
+  refuses(() => optimizer.update(params, closed),
+    'adam: bias or its gradient was given back or lives on another device; ' +
+    'update before the tape is closed, on one device')
+  const whole = tensor([1, 2, 3], { device })
+  const views = new Map([['a', slice(whole, 0, 0, 2)], ['b', slice(whole, 0, 1, 3)]])
+  refuses(() => optimizer.update(views, views),
+    'adam: one tensor, or two views of it, has two names and would be updated twice; name it once')
   assert.equal(await read(params.values()), before)
 })
 

@@ -28,7 +28,7 @@ export interface Clipped {
 /**
  * All gradients scaled together so that their common norm is at most `max`. Equal to torch's clip_grad_norm_.
  * Results belong to the open tape or scope, with none open to the caller; gradients are read, never written.
- * A `max` of Infinity changes nothing and measures only.
+ * A `max` of Infinity measures only; gradients stay as they are unless their norm is not finite.
  * @throws UnrolledError for a `max` that is not above 0, or no gradients at all
  */
 export function clipByGlobalNorm(grads: ReadonlyMap<string, Tensor>, max: number): Clipped {

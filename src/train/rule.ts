@@ -140,15 +140,20 @@ export class Optimizer {
   private checkGradients(params: TensorMap, grads: TensorMap): void {
     const { name: op } = this
     if (params.size === 0) throw new UnrolledError(`${op}: there are no parameters; it needs at least one`)
-    if (new Set(params.values()).size < params.size) {
-      throw new UnrolledError(`${op}: one tensor has two names and would be updated twice; name it once`)
+    if (overlap([...params.values()])) {
+      throw new UnrolledError(`${op}: one tensor, or two views of it, has two names and would be updated ` +
+        'twice; name it once')
     }
     for (const [name, p] of params) {
       const g = grads.get(name)
       if (!g) throw new UnrolledError(`${op}: parameter ${name} has no gradient; both maps need equal names`)
-      check(sameShape(p.shape, g.shape), () =>
-        `${op}: shapes of ${name} differ; the parameter is ${show(p.shape)}, the gradient is ` +
-        `${show(g.shape)}; they must be equal`)
+      check(sameShape(p.shape, g.shape) && p.dtype === g.dtype, () =>
+        `${op}: ${name} and its gradient differ; the parameter is ${show(p.shape)} ${p.dtype}, the gradient ` +
+        `is ${show(g.shape)} ${g.dtype}; they must be equal`)
+      if (p.memory.freed || g.memory.freed || p.device !== g.device) {
+        throw new UnrolledError(`${op}: ${name} or its gradient was given back or lives on another device; ` +
+          'update before the tape is closed, on one device')
+      }
     }
     for (const name of grads.keys()) {
       if (params.has(name)) continue
@@ -204,4 +209,10 @@ export function checkBelowOne(op: string, options: Readonly<Record<string, numbe
     if (value >= 0 && value < 1) continue
     throw new UnrolledError(`${op}: ${name} is ${value}; it must be at least 0 and below 1`)
   }
+}
+
+/** Whether two tensors look at the same numbers: the same tensor twice, or two views that cross. */
+function overlap(list: readonly Tensor[]): boolean {
+  return list.some((a, i) => list.slice(i + 1).some((b) =>
+    a.memory === b.memory && a.offset < b.offset + b.size && b.offset < a.offset + a.size))
 }
