@@ -95,6 +95,7 @@ test('a text that is too short says how many characters are needed, and that man
   }
   assert.match(message(() => splitText(upTo(9), { train: 0.9, valid: 0.2 })), /make no sense/)
   assert.match(message(() => splitText(upTo(9), { train: NaN })), /make no sense/)
+  assert.match(message(() => splitText(upTo(9), { train: 1, valid: 5e-10 })), /are too small/)
 })
 
 test('streams: row b reads its own contiguous piece, targets are the next tokens', () => {

@@ -93,6 +93,10 @@ test('encode refuses what no file can hold', () => {
     encodeSafetensors(new Map([[name, { shape, data: new Float32Array(n) }]]))
   assert.is(message(encode('w', [2, 3], 5)), 'encodeSafetensors: tensor w has shape [2, 3] and 5 numbers')
   assert.match(message(encode('w', [-2, -3], 6)), /has shape \[-2, -3\]/)
+  assert.match(message(encode('half \ud800', [1], 1)), /cannot name a tensor/)
+  const doubles = { shape: [2], data: JSON.parse('[1, 2]') as Float32Array } // as JavaScript may
+  assert.is(message(() => encodeSafetensors(new Map([['w', doubles]]))),
+    'encodeSafetensors: the numbers of tensor w are no Float32Array; Float32Array.from(numbers) makes one')
   assert.match(message(encode('__metadata__', [1], 1)), /__metadata__ cannot name a tensor/)
   assert.match(message(encode('__proto__', [1], 1)), /__proto__ cannot name a tensor/)
 })

@@ -148,6 +148,10 @@ export function splitText(ids: Int32Array, split: Split = {}): {
     throw new UnrolledError(`splitText: shares ${train} and ${valid} make no sense; train must be above 0, ` +
       'valid 0 or more, and their sum at most 1')
   }
+  // A tinier share would need a text of more than a million characters for each that it takes.
+  if (train < 1e-6 || (valid > 0 && valid < 1e-6)) {
+    throw new UnrolledError(`splitText: shares ${train} and ${valid} are too small; 0.000001 is the least`)
+  }
   const least = batch * (window + 1) // T inputs, and the same moved on by one as targets, in each row
   const enough = (n: number): boolean =>
     share(n, train) >= least && (valid === 0 || share(n, train + valid) > share(n, train))

@@ -44,6 +44,10 @@ export function encodeSafetensors(
   let end = 0
   for (const [name, { shape, data }] of tensors) {
     checkName(name, 'encodeSafetensors')
+    if (!(data instanceof Float32Array)) {
+      throw new UnrolledError(`encodeSafetensors: the numbers of tensor ${printable(name)} are no ` +
+        'Float32Array; Float32Array.from(numbers) makes one')
+    }
     if (!isCounts(shape) || sizeOf(shape) !== data.length) {
       throw new UnrolledError(`encodeSafetensors: tensor ${printable(name)} has shape ${show(shape)} and ` +
         `${data.length} numbers`)
@@ -189,8 +193,9 @@ function checkContiguous(entries: readonly Entry[], dataLength: number, source: 
 }
 
 function checkName(name: string, source: string): void {
-  if (name === METADATA || name === '__proto__') {
-    throw new UnrolledError(`${source}: ${name} cannot name a tensor`)
+  // A lone half of a surrogate pair has no UTF-8, and other programs would refuse the file.
+  if (name === METADATA || name === '__proto__' || /\p{Surrogate}/u.test(name)) {
+    throw new UnrolledError(`${source}: ${printable(name)} cannot name a tensor`)
   }
 }
 

@@ -148,8 +148,8 @@ export class Optimizer {
       const g = grads.get(name)
       if (!g) throw new UnrolledError(`${op}: parameter ${name} has no gradient; both maps need equal names`)
       check(sameShape(p.shape, g.shape) && p.dtype === g.dtype, () =>
-        `${op}: ${name} and its gradient differ; the parameter is ${show(p.shape)} ${p.dtype}, the gradient ` +
-        `is ${show(g.shape)} ${g.dtype}; they must be equal`)
+        `${op}: ${name} and its gradient differ; the parameter is ${show(p.shape)} ${p.dtype}, the ` +
+        `gradient is ${show(g.shape)} ${g.dtype}; they must be equal`)
       if (p.memory.freed || g.memory.freed || p.device !== g.device) {
         throw new UnrolledError(`${op}: ${name} or its gradient was given back or lives on another device; ` +
           'update before the tape is closed, on one device')
