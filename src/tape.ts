@@ -84,7 +84,7 @@ export type GradientMap = Map<string, Tensor>
 export class Tape extends Scope implements Recorder<TapeRecord> {
   readonly records: TapeRecord[] = []
   private readonly outer: readonly Recorder<unknown>[]
-  /** the version of every tensor from outside (parameters, batches) when it was first used */
+  /** the version of every tensor, given or computed, when this tape first saw it */
   private readonly versions = new Map<Memory, number>()
   private readonly flags: { what: string, where: Where, bad: Tensor, size: number }[] | null
 
@@ -106,7 +106,7 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
   /** Not for users: appends a record. */
   push(record: TapeRecord): void {
     this.records.push(record)
-    for (const { memory } of record.inputs) {
+    for (const { memory } of [...record.inputs, ...record.outputs]) {
       if (!this.versions.has(memory)) this.versions.set(memory, memory.version)
     }
     if (this.flags) for (const y of record.outputs) this.flag(record.op, record.where, y)

@@ -5,7 +5,8 @@ import * as assert from 'uvu/assert'
 import { NonFiniteError, TapeError, UnrolledError } from '../src/check.ts'
 import { at } from '../src/context.ts'
 import { cpu } from '../src/cpu/device.ts'
-import { add, log, mul, sqrt, square, sub, tanh } from '../src/ops/elementwise.ts'
+import { add, exp, log, mul, sqrt, square, sub, tanh } from '../src/ops/elementwise.ts'
+import { reshape } from '../src/ops/move.ts'
 import { sum } from '../src/ops/reduce.ts'
 import { Scope } from '../src/scope.ts'
 import { Tape } from '../src/tape.ts'
@@ -87,6 +88,26 @@ test('a parameter that was assigned to after its use makes the tape stale', asyn
   refused(() => tape.gradients(loss, [w]), /updated in place after this tape used it/)
   const again = square(w) // with the new value: the tape has seen both
   refused(() => tape.gradients(again, [w]), /updated in place after this tape used it/)
+})
+
+test('so does an assignment to what the tape itself computed: an inner result, a view of it, the loss', () => {
+  const x = tensor([1, 2], { device })
+  const stale = /updated in place after this tape used it/
+  const spoilt = (spoil: (y: Tensor, loss: Tensor) => void) => {
+    using tape = new Tape()
+    const y = exp(x) // its gradient is computed from y
+    const loss = sum(y)
+    spoil(y, loss)
+    refused(() => tape.gradients(loss, [x]), stale)
+  }
+  spoilt((y) => y.assign(x))
+  spoilt((y) => reshape(y, [1, 2]).assign(reshape(x, [1, 2])))
+  spoilt((_, loss) => loss.assign(scalar(1)))
+  using tape = new Tape()
+  const y = exp(x)
+  y.assign(x) // before anything used it
+  const loss = sum(y)
+  refused(() => tape.gradients(loss, [x]), stale)
 })
 
 test('two trainings that interleave are refused; tapes that close before an await are fine', async () => {
