@@ -21,7 +21,7 @@ export class Backward {
   /** for each tensor, the sum of the gradients that have arrived so far */
   private readonly sums = new Map<Tensor, Tensor>()
   /**
-   * How many sums lie in each memory that this pass allocated. It can be more than one: the vjp of a reshape
+   * How many sums lie in each memory that this pass allocated, or are about to. It can be more than one: the vjp of a reshape
    * gives a view of dy, that of an addition gives dy itself to both sides. A memory may be freed when no sum
    * is left in it, and added to in place while there is only one.
    */
@@ -71,7 +71,13 @@ export class Backward {
       return dx
     })
     visit?.(record, dys, dxs)
-    dxs.forEach((dx, k) => { if (dx) this.add(record.op, record.inputs[k], dx) })
+    // One result may be meant for two inputs: until it is added everywhere, nothing is added to it in place.
+    for (const dx of dxs) if (dx) this.count(dx, 1)
+    dxs.forEach((dx, k) => {
+      if (!dx) return
+      this.count(dx, -1)
+      this.add(record.op, record.inputs[k], dx)
+    })
     // All ops that used y come after its own, and have been passed: its sum is complete.
     for (const y of record.outputs) if (!this.wanted.has(y)) this.remove(y)
     this.freeUnused()
@@ -109,8 +115,12 @@ export class Backward {
   /** Makes dx the sum of x. What is not this pass's (an outer tape's, an input's) is not counted or freed. */
   private put(x: Tensor, dx: Tensor): void {
     this.sums.set(x, dx)
-    const count = this.uses.get(dx.memory)
-    if (count !== undefined) this.uses.set(dx.memory, count + 1)
+    this.count(dx, 1)
+  }
+
+  private count({ memory }: Tensor, by: number): void {
+    const count = this.uses.get(memory)
+    if (count !== undefined) this.uses.set(memory, count + by)
   }
 
   private remove(x: Tensor): void {

@@ -11,7 +11,7 @@ import { reshape, slice, split } from '../src/ops/move.ts'
 import { mean, sum } from '../src/ops/reduce.ts'
 import { random } from '../src/random.ts'
 import { untracked } from '../src/scope.ts'
-import { Tape } from '../src/tape.ts'
+import { record, Tape } from '../src/tape.ts'
 import { type Tensor, tensor, zeros } from '../src/tensor.ts'
 import { judge as device } from './devices.ts'
 
@@ -44,6 +44,21 @@ test('a reused value gets the sum of all its uses; x + x; x x x', async () => {
   near(await tape.gradients(mul(mul(x, x), x), [x])[0].read(), [27])
   const y = add(x, 1)
   near(await tape.gradients(mul(add(y, y), add(x, y)), [x])[0].read(), [2 * 7 + 8 * 2])
+})
+
+test('one result of a vjp for two inputs, one of them there twice, is summed apart', async () => {
+  using tape = new Tape()
+  const x = tensor([1, 2], { device })
+  const z = tensor([3, 4], { device })
+  const result = { memory: device.fill(2, 0), shape: [2] }
+  const y = record('c', [x, x, z], result, (dy) => {
+    const g = mul(dy, 2)
+    const h = mul(dy, 3)
+    return [() => g, () => h, () => g]
+  })
+  const [dx, dz] = tape.gradients(sum(y), [x, z])
+  near(await dx.read(), [5, 5])
+  near(await dz.read(), [2, 2])
 })
 
 test('gradients that share memory are summed apart', async () => {
