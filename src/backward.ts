@@ -98,6 +98,7 @@ export class Backward {
   close(): void {
     popped(this)
     for (const memory of this.uses.keys()) memory.device.free(memory)
+    this.uses.clear()
   }
 
   /** Adds dx to the sum of x: in place if no other sum lies in the same memory, else as a new sum. */

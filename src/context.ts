@@ -18,9 +18,11 @@ export interface Where {
 
 export interface Owner {
   own(memory: Memory): void
+  close(): void
 }
 
 export interface Recorder<R> extends Owner {
+  readonly isClosed: boolean
   push(record: R): void
 }
 
@@ -53,6 +55,7 @@ export function pushed(owner: Owner): void {
 /** Takes the innermost owner off the stack. Another one is an error: two users were interleaved. */
 export function popped(owner: Owner): void {
   const at = stack.lastIndexOf(owner)
+  if (at < 0) return // closed with all that was open
   stack.splice(at, 1)
   if (at !== stack.length) {
     throw new TapeError(
@@ -61,14 +64,23 @@ export function popped(owner: Owner): void {
   }
 }
 
-/** Records to these tapes only, while `fn` runs. */
+/** Closes all but the outermost `depth` owners, innermost first. */
+export function closeInside(depth: number): void {
+  while (stack.length > depth) stack.at(-1)!.close()
+}
+
+/** Records to these tapes only, while `fn` runs. If fn throws, what it opened and did not close is closed. */
 export function recordingTo<T>(tapes: readonly Recorder<unknown>[], fn: () => T): T {
   const before = recorders
+  const depth = stack.length
   recorders = tapes
   try {
     return fn()
+  } catch (error) {
+    closeInside(depth)
+    throw error
   } finally {
-    recorders = before
+    recorders = before.filter((tape) => !tape.isClosed) // fn may have closed one
   }
 }
 

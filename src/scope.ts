@@ -7,7 +7,7 @@
 // `untracked` and `unowned` are the same as functions, with no tape recording.
 // Next: tape.ts; a tape is a scope that also records.
 
-import { adopt, popped, pushed, recordingTo } from './context.ts'
+import { adopt, closeInside, popped, pushed, recordingTo } from './context.ts'
 import type { Memory } from './device.ts'
 import { dispose, leaves, mapTree, Tensor, type Tree } from './tensor.ts'
 
@@ -52,6 +52,11 @@ export class Scope {
       for (const memory of this.owned) if (!memory.freed) memory.device.free(memory)
       this.owned.clear()
     }
+  }
+
+  /** Closes every open tape and scope, innermost first: the way out after an exception left one open. */
+  static closeAll(): void {
+    closeInside(0)
   }
 
   /** Closes it: what `using` calls at the end of a block. */

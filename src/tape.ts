@@ -95,7 +95,8 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
       throw new TapeError(options.inside
         ? 'Tape: `inside` must be the innermost open tape, and no backward pass of it may be running'
         : 'Tape: another tape is open; close it first (no await of one training may stand inside another), ' +
-          'or nest on purpose, for second derivatives, with new Tape({ inside: outer })')
+          'or nest on purpose, for second derivatives, with new Tape({ inside: outer }); close each in a ' +
+          'finally, or open it with `using`; one that an exception left open is closed by Scope.closeAll()')
     }
     super()
     this.outer = outer
@@ -141,9 +142,9 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
   backward(loss: Tensor, wrt: readonly Tensor[], visit?: Visitor): Tensor[] {
     this.checkUsable(loss)
     const reached = this.reachableFrom(wrt)
-    return recordingTo(this.outer, () => {
-      const backward = new Backward(wrt, this.outer.length > 0 ? null : this)
-      try {
+    const backward = new Backward(wrt, this.outer.length > 0 ? null : this)
+    try {
+      return recordingTo(this.outer, () => {
         backward.seed(loss)
         for (let i = this.records.length - 1; i >= 0; i--) {
           const record = this.records[i]
@@ -154,10 +155,10 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
           }, visit))
         }
         return backward.results()
-      } finally {
-        backward.close()
-      }
-    })
+      })
+    } finally {
+      backward.close()
+    }
   }
 
   /**

@@ -8,7 +8,7 @@ import { cpu } from '../src/cpu/device.ts'
 import { add, exp, log, mul, sqrt, square, sub, tanh } from '../src/ops/elementwise.ts'
 import { reshape } from '../src/ops/move.ts'
 import { sum } from '../src/ops/reduce.ts'
-import { Scope } from '../src/scope.ts'
+import { Scope, unowned, untracked } from '../src/scope.ts'
 import { Tape } from '../src/tape.ts'
 import { ones, type Tensor, tensor } from '../src/tensor.ts'
 import { judge as device } from './devices.ts'
@@ -143,6 +143,52 @@ test('nested wrongly: not the innermost tape, closed out of order; afterwards al
   inner.close()
   using tape = new Tape()
   const x = scalar(2)
+  assert.is(await tape.gradients(square(x), [x])[0].item(), 4)
+})
+
+test('closed inside untracked: refused, and no tape that is closed records afterwards', async () => {
+  const x = scalar(2)
+  for (const inside of [untracked, unowned]) {
+    const tape = new Tape()
+    refused(() => inside(() => {
+      tape.close()
+      return x
+    }), /opened inside this one and is still open/)
+    using next = new Tape()
+    assert.is(await next.gradients(square(x), [x])[0].item(), 4)
+    assert.is(tape.records.length, 0)
+  }
+})
+
+test("an error thrown while a tape or scope is open inside comes out, and closes it", async () => {
+  const x = scalar(2)
+  const { buffers } = device.memory()
+  const lose = (): Tensor => {
+    new Scope()
+    new Tape()
+    square(x)
+    throw new Error('mine')
+  }
+  const tape = new Tape()
+  for (const run of [
+    () => untracked(lose), () => unowned(lose), () => tape.backward(square(x), [x], lose),
+  ]) assert.throws(run, (error: Error) => error.message === 'mine')
+  assert.is(await tape.gradients(square(x), [x])[0].item(), 4)
+  tape.close()
+  assert.is(device.memory().buffers, buffers)
+})
+
+test('a tape that an exception left open: the next one says what to do, and closeAll does it', async () => {
+  const x = scalar(2)
+  const { buffers } = device.memory()
+  const lost = new Tape()
+  const scope = new Scope()
+  square(x)
+  refused(() => new Tape(), /^Tape: another tape is open; .* in a finally.* Scope\.closeAll\(\)/)
+  Scope.closeAll()
+  assert.ok(lost.isClosed && scope.isClosed)
+  assert.is(device.memory().buffers, buffers)
+  using tape = new Tape()
   assert.is(await tape.gradients(square(x), [x])[0].item(), 4)
 })
 
