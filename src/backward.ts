@@ -21,9 +21,9 @@ export class Backward {
   /** for each tensor, the sum of the gradients that have arrived so far */
   private readonly sums = new Map<Tensor, Tensor>()
   /**
-   * How many sums lie in each memory that this pass allocated, or are about to. It can be more than one: the vjp of a reshape
-   * gives a view of dy, that of an addition gives dy itself to both sides. A memory may be freed when no sum
-   * is left in it, and added to in place while there is only one.
+   * How many sums lie in each memory that this pass allocated, or are about to. It can be more than one: the
+   * vjp of a reshape gives a view of dy, that of an addition gives dy itself to both sides. A memory may be
+   * freed when no sum is left in it, and added to in place while there is only one.
    */
   private readonly uses = new Map<Memory, number>()
   /** memory without a sum in it when it was put here: freed after the step, if that is still so */

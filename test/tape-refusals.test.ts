@@ -90,7 +90,7 @@ test('a parameter that was assigned to after its use makes the tape stale', asyn
   refused(() => tape.gradients(again, [w]), /updated in place after this tape used it/)
 })
 
-test('so does an assignment to what the tape itself computed: an inner result, a view of it, the loss', () => {
+test('so does an assignment to what the tape computed: an inner result, a view of it, the loss', () => {
   const x = tensor([1, 2], { device })
   const stale = /updated in place after this tape used it/
   const spoilt = (spoil: (y: Tensor, loss: Tensor) => void) => {
