@@ -11,7 +11,7 @@ import * as losses from '../ops/loss.ts'
 import { affine, matmul, type MatmulOptions } from '../ops/matmul.ts'
 import * as move from '../ops/move.ts'
 import { layerNorm, rmsNorm } from '../ops/norm.ts'
-import { type Axes, logsumexp, max, mean, sum, sumTo } from '../ops/reduce.ts'
+import { type Axes, largest, logsumexp, max, mean, sum, sumTo } from '../ops/reduce.ts'
 import { logSoftmax, softmax } from '../ops/softmax.ts'
 import { random } from '../random.ts'
 import { type Shape, sizeOf } from '../shape.ts'
@@ -208,6 +208,7 @@ export const withoutGradient: { op: string, reason: string, call: (x: Tensor) =>
   { op: 'less', reason: 'piecewise constant', call: (x) => e.less(x, 0.5) },
   { op: 'isFinite', reason: 'piecewise constant', call: (x) => e.isFinite(x) },
   { op: 'sign', reason: 'piecewise constant', call: (x) => e.sign(x) },
+  { op: 'largest', reason: 'what softmax subtracts, a constant', call: (x) => largest(x, -1) },
   { op: 'detach', reason: 'it is there to cut the gradient off', call: (x) => e.detach(x) },
 ]
 

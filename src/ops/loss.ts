@@ -1,7 +1,7 @@
 // Losses, from logits where there is a choice: only then are they stable. Each is PyTorch's of the same name.
 //
 //   crossEntropy          -sum_v onehot(target)_v logSoftmax(x)_v         (nats)
-//   binaryCrossEntropy    max(x, 0) - x t + log(1 + e^-|x|)               (nats), = softplus(x) - x t
+//   binaryCrossEntropy    t softplus(-x) + (1 - t) softplus(x)            (nats), = softplus(x) - x t
 //   mse (x - t)^2,  l1 |x - t|,  huber: d^2/2 for |d| <= delta, else delta (|d| - delta/2)
 //
 // Next: nn/cell.ts.
@@ -9,7 +9,9 @@
 import { check, show, UnrolledError } from '../check.ts'
 import { sameShape } from '../shape.ts'
 import { checkFloats, commonDevice, type Tensor } from '../tensor.ts'
-import { abs, checkIndices, div, minimum, mul, neg, softplus, square, sub, where } from './elementwise.ts'
+import {
+  abs, add, checkIndices, div, minimum, mul, neg, softplus, square, sub, where,
+} from './elementwise.ts'
 import { oneHot } from './gather.ts'
 import { mean, sum } from './reduce.ts'
 import { logSoftmax } from './softmax.ts'
@@ -52,7 +54,10 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
 /** The cross-entropy in nats of logits against probabilities of the same shape, for yes-or-no outputs. */
 export function binaryCrossEntropy(logits: Tensor, targets: Tensor, reduction: Reduction = 'mean'): Tensor {
   checkSame('binaryCrossEntropy', logits, targets)
-  return reduce('binaryCrossEntropy', sub(softplus(logits), mul(logits, targets)), reduction)
+  // Nothing large is subtracted, so that a loss near zero, and its gradient, keep their digits.
+  const yes = mul(targets, softplus(neg(logits)))
+  const no = mul(sub(1, targets), softplus(logits))
+  return reduce('binaryCrossEntropy', add(yes, no), reduction)
 }
 
 /** The squared error (x - t)^2. */

@@ -1,6 +1,6 @@
 // Reductions over axes: sum, mean, max, logsumexp. A repeated value's gradient is a sum; a summed value's
 // gradient is repeated. `axes` may be one axis, several, or nothing for all; negative axes count from the
-// end; `keep` leaves them as size 1. Next: softmax.ts, which is built on logsumexp.
+// end; `keep` leaves them as size 1. Next: softmax.ts, which shares logsumexp's care.
 
 import { check, show } from '../check.ts'
 import {
@@ -45,17 +45,21 @@ export function max(x: Tensor, axes?: Axes, keep = false): Tensor {
 }
 
 /**
- * log(sum(e^x)) over the axes, computed as m + log(sum(e^(x - m))) with m the largest x, so that nothing
- * overflows. m is a constant of the calculation: the result does not depend on it, so no gradient flows
- * through it. Where the largest x is infinite, m is 0: then infinity - infinity never arises, and no finite x
- * at all gives -infinity.
+ * m, the largest x over the axes (kept as size 1), for what is computed from x - m, so that nothing
+ * overflows. It is a constant of the calculation: no result depends on it, so no gradient flows through it.
+ * Where the largest x is infinite, m is 0: then x - m is never infinity - infinity.
  */
+export function largest(x: Tensor, axes: Axes): Tensor {
+  const found = detach(max(x, axes, true))
+  return where(isFinite(found), found, 0)
+}
+
+/** log(sum(e^x)) over the axes, computed as m + log(sum(e^(x - m))); no finite x at all gives -infinity. */
 export function logsumexp(x: Tensor, axes?: Axes, keep = false): Tensor {
   checkFloats('logsumexp', x)
   const list = normalizeAxes('logsumexp', axes, x.shape)
   checkValues('logsumexp', x.shape, list)
-  const largest = detach(max(x, list, true))
-  const m = where(isFinite(largest), largest, 0)
+  const m = largest(x, list)
   const y = add(log(sum(exp(sub(x, m)), list, true)), m)
   return keep ? y : reshape(y, reducedShape(x.shape, list, false))
 }
