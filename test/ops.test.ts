@@ -106,6 +106,17 @@ test('indices may be such views too', async () => {
   assert.not(scope.isClosed)
 })
 
+test('concat of 200,000 parts and its gradient take time in proportion', async () => {
+  using tape = new Tape()
+  const x = tensor([1, 2], { device: judge })
+  const started = performance.now()
+  const y = moves.concat(new Array<Tensor>(200_000).fill(x))
+  const [dx] = tape.gradients(reductions.sum(y), [x])
+  const seconds = (performance.now() - started) / 1000
+  assert.equal([...await dx.read()], [200_000, 200_000])
+  assert.ok(seconds < 5, `${seconds.toFixed(1)} s; it must be under 5, and is well under one`)
+})
+
 for (const { op, reason, call } of withoutGradient) {
   test(`${op}: no gradient, on purpose (${reason})`, async () => {
     using tape = new Tape()

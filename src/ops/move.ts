@@ -92,11 +92,15 @@ export function concat(parts: readonly Tensor[], axis = 0): Tensor {
       `concat: shapes differ outside axis ${axis}; a is ${show(first.shape)} ${first.dtype}, ` +
       `b is ${show(part.shape)} ${part.dtype}`)
   }
-  const sizes = parts.map((part) => part.shape[along])
-  const shape = first.shape.map((n, i) => (i === along ? sizes.reduce((total, size) => total + size, 0) : n))
-  const starts = sizes.map((_, k) => sizes.slice(0, k).reduce((total, size) => total + size, 0))
+  let end = 0
+  const places = parts.map((part) => {
+    const start = end
+    end += part.shape[along]
+    return [start, end] as const
+  })
+  const shape = first.shape.map((n, i) => (i === along ? end : n))
   return record('concat', parts, { memory: device.concat(parts, along), shape }, (dy) =>
-    parts.map((_, k) => () => slice(dy, along, starts[k], starts[k] + sizes[k])))
+    places.map(([from, to]) => () => slice(dy, along, from, to)))
 }
 
 /** Cuts x into pieces of the given sizes along an axis. */
