@@ -79,6 +79,7 @@ export class Random {
 
   /** Reserves `count` positions and returns the first: for a device that draws them itself. */
   take(count: number): number {
+    checkCount('take: count', count, 0)
     const first = this.position
     this.position += count
     return first
@@ -86,6 +87,7 @@ export class Random {
 
   /** `count` numbers, uniform in [low, high). */
   uniform(count: number, low = 0, high = 1): Float64Array {
+    checkCount('uniform: count', count, 0)
     const out = new Float64Array(count)
     fillUniform(out, this.key, this.take(count))
     for (let i = 0; i < count; i++) out[i] = low + (high - low) * out[i]
@@ -94,6 +96,7 @@ export class Random {
 
   /** `count` numbers, normal with the given mean and standard deviation (Box and Muller 1958). */
   normal(count: number, mean = 0, deviation = 1): Float64Array {
+    checkCount('normal: count', count, 0)
     const pairs = Math.ceil(count / 2)
     const u = this.uniform(2 * pairs)
     const out = new Float64Array(count)
@@ -106,14 +109,17 @@ export class Random {
     return out
   }
 
-  /** A whole number, uniform in 0 .. below - 1. */
+  /** A whole number, uniform in 0 .. below - 1; below is at most 2^48. */
   integer(below: number): number {
+    checkCount('integer: below', below)
+    checkAtMost('integer: below', below, 2 ** 48, '2^48')
     const [high, low] = this.uniform(2) // 24 bits each: together enough for every whole number up to 2^48
     return Math.min(below - 1, Math.floor((high + low / 2 ** 24) * below))
   }
 
   /** The numbers 0 .. count - 1 in random order (Fisher and Yates). */
   permutation(count: number): Int32Array {
+    checkCount('permutation: count', count, 0)
     const order = Int32Array.from({ length: count }, (_, i) => i)
     for (let i = count - 1; i > 0; i--) {
       const j = this.integer(i + 1)
@@ -147,5 +153,10 @@ export class Random {
 /** A generator from a seed: a whole number from 0 to 2^53 - 1. */
 export function random(seed: number): Random {
   checkCount('random: seed', seed, 0)
+  checkAtMost('random: seed', seed, Number.MAX_SAFE_INTEGER, '2^53 - 1')
   return new Random([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0])
+}
+
+function checkAtMost(what: string, value: number, most: number, shown: string): void {
+  if (value > most) throw new UnrolledError(`${what} is ${value}; it must be at most ${shown}`)
 }

@@ -136,6 +136,24 @@ test('permutation: each number once, every order equally often', () => {
   assert.equal([...rng.permutation(1)], [0])
 })
 
+test('counts and bounds that are none are refused, and draw nothing', () => {
+  const rng = random(1)
+  for (const [run, text] of [
+    [() => rng.integer(0), 'integer: below is 0; it must be a whole number of 1 or more'],
+    [() => rng.integer(-3), 'integer: below is -3; it must be a whole number of 1 or more'],
+    [() => rng.integer(2.5), 'integer: below is 2.5; it must be a whole number of 1 or more'],
+    [() => rng.integer(2 ** 49), 'integer: below is 562949953421312; it must be at most 2^48'],
+    [() => rng.permutation(2.5), 'permutation: count is 2.5; it must be a whole number of 0 or more'],
+    [() => rng.uniform(-1), 'uniform: count is -1; it must be a whole number of 0 or more'],
+    [() => rng.uniform(NaN), 'uniform: count is NaN; it must be a whole number of 0 or more'],
+    [() => rng.normal(1.5), 'normal: count is 1.5; it must be a whole number of 0 or more'],
+    [() => rng.take(-1), 'take: count is -1; it must be a whole number of 0 or more'],
+    [() => random(2 ** 64), 'random: seed is 18446744073709552000; it must be at most 2^53 - 1'],
+    [() => random(2 ** 53), 'random: seed is 9007199254740992; it must be at most 2^53 - 1'],
+  ] as const) assert.is(message(run), text)
+  assert.is(rng.position, 0)
+})
+
 test('categorical: shares as weighted, never a weight of zero', () => {
   const rng = random(5)
   const weights = [0, 2, 0, 5, 3, 0]
