@@ -183,8 +183,8 @@ function made(memory: Memory, shape: Shape): Tensor {
   return new Tensor(memory, 0, shape)
 }
 
-/** Tensors in any nesting of arrays and records: a cell's state, those of a stack, a list of gradients. */
-export type Tree = Tensor | readonly Tree[] | { readonly [name: string]: Tree }
+/** Tensors in any nesting of arrays, records and maps: a cell's state, those of a stack, gradients. */
+export type Tree = Tensor | readonly Tree[] | { readonly [name: string]: Tree } | ReadonlyMap<string, Tree>
 
 /** The same tree with every tensor replaced by f(tensor, its path, such as "h" or "0.c"). */
 export function mapTree<S extends Tree>(tree: S, f: (x: Tensor, path: string) => Tensor): S {
@@ -192,6 +192,10 @@ export function mapTree<S extends Tree>(tree: S, f: (x: Tensor, path: string) =>
     if (node instanceof Tensor) return f(node, path)
     const below = (name: string | number) => (path ? `${path}.${name}` : String(name))
     if (isList(node)) return node.map((part, i) => walk(part, below(i)))
+    if (isMap(node)) return new Map([...node].map(([name, part]) => [name, walk(part, below(name))]))
+    checkThat(isRecord(node), () =>
+      `a tree of tensors ${path ? `holds ${describe(node)} at ${path}` : `is ${describe(node)}`}; ` +
+      'it must be a tensor, or a list, a record or a map of them')
     return Object.fromEntries(Object.entries(node).map(([name, part]) => [name, walk(part, below(name))]))
   }
   return walk(tree, '') as S
@@ -209,6 +213,10 @@ export function leaves(tree: Tree): Tensor[] {
 
 function isList(tree: Tree): tree is readonly Tree[] {
   return Array.isArray(tree)
+}
+
+function isMap(tree: Tree): tree is ReadonlyMap<string, Tree> {
+  return tree instanceof Map
 }
 
 /** Gives the memory of every tensor of a tree back; views of the same memory once. */

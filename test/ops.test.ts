@@ -213,6 +213,8 @@ for (const { name, device } of devices) {
     assert.equal([...await moves.concat([x, w, x]).read()], [1, 2, 3])
     assert.equal([...moves.slice(w, 1, 2, 2).shape], [1, 0])
     assert.equal([...await matmuls.matmul(moves.transpose(x), x).read()], [0, 0, 0, 0, 0, 0, 0, 0, 0])
+    const none = matmuls.matmul(zeros([2, 5, 0], device), zeros([0, 3], device)) // a sum of no products
+    assert.equal([[...none.shape], ...await none.read()], [[2, 5, 3], ...new Array<number>(30).fill(0)])
     assert.equal(moves.unstack(x), [])
     assert.throws(() => reductions.mean(x), 'mean: x is [0, 3]; the mean of no values does not exist')
     assert.throws(() => reductions.max(x, 0), 'max: x is [0, 3]; the largest of no values does not exist')

@@ -4,8 +4,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { cpu } from '../src/cpu/device.ts'
-import { add, exp } from '../src/ops/elementwise.ts'
+import { add, exp, square } from '../src/ops/elementwise.ts'
 import { reshape, slice, unstack } from '../src/ops/move.ts'
+import { sum } from '../src/ops/reduce.ts'
 import { Tape } from '../src/tape.ts'
 import {
   dispose, full, leaves, mapTree, ones, Tensor, tensor, type TensorOptions, zeros,
@@ -180,6 +181,30 @@ test('a tensor made while a tape is open is the tape\'s', () => {
   const x = zeros([2], device)
   tape.close()
   assert.match(message(() => exp(x)), /used after/)
+})
+
+test('a map is a tree too; what holds no tensors is refused', async () => {
+  const x = tensor([1, 2], { device: device })
+  const tape = new Tape()
+  const grads = tape.gradients(sum(square(x)), new Map([['x', x]]))
+  const kept = tape.keep({ grads, list: [x] })
+  tape.close()
+  assert.equal([...kept.grads.keys()], ['x'])
+  assert.equal([...await kept.grads.get('x')!.read()], [2, 4])
+  assert.equal(leaves(kept).length, 2)
+  const paths: string[] = []
+  mapTree(kept, (y, path) => {
+    paths.push(path)
+    return y
+  })
+  assert.equal(paths, ['grads.x', 'list.0'])
+  dispose(kept)
+  assert.ok(kept.grads.get('x')!.memory.freed)
+  // @ts-expect-error: a set
+  assert.match(message(() => dispose(new Set([x]))), /^a tree of tensors is an object; it must be a tensor, /)
+  // @ts-expect-error: a number
+  assert.match(message(() => leaves({ a: [x, 5] })), /^a tree of tensors holds 5 at a.1; it must be/)
+  x.dispose()
 })
 
 test.run()

@@ -7,7 +7,7 @@
 // Next: nn/elman.ts, where it is used; cpu/matmul.ts, how it is computed.
 
 import { check, show } from '../check.ts'
-import { broadcastShapes } from '../shape.ts'
+import { broadcastShapes, sizeOf } from '../shape.ts'
 import { record } from '../tape.ts'
 import { checkFloats, commonDevice, type Tensor } from '../tensor.ts'
 import { add } from './elementwise.ts'
@@ -33,7 +33,8 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
     'reshape a vector to [1, n] or [n, 1]')
   // One matrix b for a whole batch of a: all rows of a at once, one large product.
   if (a.rank > 2 && b.rank === 2 && !transposeA) {
-    const flat = matmul(reshape(a, [-1, a.shape.at(-1)!]), b, options)
+    const rows = sizeOf(a.shape.slice(0, -1))
+    const flat = matmul(reshape(a, [rows, a.shape.at(-1)!]), b, options)
     return reshape(flat, [...a.shape.slice(0, -1), flat.shape[1]])
   }
   const [M, K] = matrixShape(a, transposeA)

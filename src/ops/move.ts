@@ -8,7 +8,7 @@ import {
   broadcastAxes, broadcastShapes, broadcastStrides, normalizeAxis, sameShape, type Shape, sizeOf, stridesOf,
 } from '../shape.ts'
 import { record, recordMany } from '../tape.ts'
-import { commonDevice, type Tensor } from '../tensor.ts'
+import { checkShape, commonDevice, type Tensor } from '../tensor.ts'
 import { checkIndices } from './elementwise.ts'
 import { sum } from './reduce.ts'
 
@@ -20,6 +20,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   check(valid && sizeOf(full) === x.size, () =>
     `reshape: ${show(x.shape)} holds ${x.size} values; they do not fit ${show(shape)}`)
   if (sameShape(full, x.shape)) return x
+  checkShape('reshape', full)
   const view = { memory: x.memory, offset: x.offset, shape: full }
   return record('reshape', [x], view, (dy) => [() => reshape(dy, x.shape)])
 }
@@ -40,6 +41,7 @@ export function transpose(x: Tensor, order?: readonly number[]): Tensor {
 
 /** x repeated to a larger shape, as broadcasting does. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  checkShape('broadcastTo', shape)
   check(sameShape(broadcastShapes('broadcastTo', x.shape, shape), shape), () =>
     `broadcastTo: ${show(x.shape)} does not broadcast to ${show(shape)}; ` +
     'sizes, from the right, must be equal or 1')
@@ -138,6 +140,7 @@ export function stack(parts: readonly Tensor[], axis = 0): Tensor {
   check(Number.isInteger(along) && along >= 0 && along < rank, () =>
     `stack: axis ${axis} does not exist; the result has ${rank} axes, ${-rank} to ${rank - 1}`)
   const shape = [...first.shape.slice(0, along), 1, ...first.shape.slice(along)]
+  checkShape('stack', shape)
   return concat(parts.map((part) => reshape(part, shape)), along)
 }
 
