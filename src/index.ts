@@ -85,6 +85,6 @@ export { constant, cosine, type Schedule, stepDecay, warmup } from './train/sche
 export { heldOut, type HeldOutWindow, Streams, type Window } from './data/streams.ts'
 export { type Split, splitText, Vocabulary } from './data/text.ts'
 export {
-  decodeSafetensors, encodeSafetensors, type HostTensor, type SafetensorsContents,
+  decodeSafetensors, encodeSafetensors, type FileType, type HostTensor, type SafetensorsContents,
 } from './io/safetensors.ts'
 export { type FlowEntry, formatFlow, type GradientFlow, gradientFlow } from './inspect/flow.ts'

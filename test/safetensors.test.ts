@@ -9,6 +9,7 @@ import { decodeSafetensors, encodeSafetensors } from '../src/io/safetensors.ts'
 import type { HostTensor } from '../src/io/safetensors.ts'
 import { random } from '../src/random.ts'
 import { message } from './one-line.ts'
+import { entry, f32, file } from './safetensors-file.ts'
 
 const test = suite('safetensors')
 const draw = random(7)
@@ -18,20 +19,7 @@ const tensor = (...shape: number[]): HostTensor => {
 }
 
 // As whole numbers, of which NaN too equals itself.
-const bits = (numbers: Float32Array | undefined) => new Uint32Array(numbers?.slice().buffer ?? [])
-
-// A file with this header (an object, text, or bytes) and so many bytes of numbers.
-function file(header: unknown, dataLength = 0): Uint8Array {
-  const text = header instanceof Uint8Array || typeof header === 'string' ? header : JSON.stringify(header)
-  const json = typeof text === 'string' ? new TextEncoder().encode(text) : text
-  const bytes = new Uint8Array(8 + json.length + dataLength)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true)
-  bytes.set(json, 8)
-  return bytes
-}
-
-const entry = (dtype: unknown, shape: unknown, ...data_offsets: number[]) => ({ dtype, shape, data_offsets })
-const f32 = (shape: unknown, ...offsets: number[]) => entry('F32', shape, ...offsets)
+const bits = (numbers: HostTensor['data'] | undefined) => new Uint32Array(numbers?.slice().buffer ?? [])
 
 // safetensors 0.8.0, PyTorch 2.13:
 //   t = {'weight_ih_l0': torch.arange(6.).reshape(2, 3) / 4, 'b': torch.tensor([-1.5]),
@@ -48,10 +36,10 @@ test('reads what PyTorch wrote, and writes the same bytes', () => {
   const bytes = new Uint8Array(Buffer.from(FOREIGN, 'base64'))
   const { tensors, metadata } = decodeSafetensors(bytes, 'x')
   assert.equal([...tensors.keys()], ['b', 'e', 'weight_ih_l0'])
-  assert.equal(tensors.get('b'), { shape: [1], data: Float32Array.of(-1.5) })
-  assert.equal(tensors.get('e'), { shape: [0, 3], data: new Float32Array(0) })
+  assert.equal(tensors.get('b'), { shape: [1], data: Float32Array.of(-1.5), dtype: 'F32' })
+  assert.equal(tensors.get('e'), { shape: [0, 3], data: new Float32Array(0), dtype: 'F32' })
   assert.equal(tensors.get('weight_ih_l0'),
-    { shape: [2, 3], data: Float32Array.of(0, 0.25, 0.5, 0.75, 1, 1.25) })
+    { shape: [2, 3], data: Float32Array.of(0, 0.25, 0.5, 0.75, 1, 1.25), dtype: 'F32' })
   assert.equal([...metadata], [['note', 'é\n'], ['format', 'pt']])
   assert.equal(encodeSafetensors(tensors, metadata), bytes)
 })
@@ -96,7 +84,8 @@ test('encode refuses what no file can hold', () => {
   assert.match(message(encode('half \ud800', [1], 1)), /cannot name a tensor/)
   const doubles = { shape: [2], data: JSON.parse('[1, 2]') as Float32Array } // as JavaScript may
   assert.is(message(() => encodeSafetensors(new Map([['w', doubles]]))),
-    'encodeSafetensors: the numbers of tensor w are no Float32Array; Float32Array.from(numbers) makes one')
+    'encodeSafetensors: tensor w is to be F32, and its numbers are no Float32Array; ' +
+    'Float32Array.from(numbers) makes one')
   assert.match(message(encode('__metadata__', [1], 1)), /__metadata__ cannot name a tensor/)
   assert.match(message(encode('__proto__', [1], 1)), /__proto__ cannot name a tensor/)
 })
@@ -115,16 +104,16 @@ const DAMAGED: [what: string, bytes: Uint8Array, expected: RegExp][] = [
   ['deep', file('['.repeat(200000)), /header is not JSON/],
   ['text as a tensor', file({ a: 'F32' }), /tensor a is not described by a JSON object/],
   ['a list as a tensor', file({ a: [] }), /tensor a is not described/],
-  ['no dtype', file({ a: entry(undefined, [1], 0, 4) }, 4), /tensor a has no dtype; only F32/],
-  ['another dtype', file({ a: entry('BF16', [2], 0, 4) }, 4), /has dtype BF16; only F32/],
+  ['no dtype', file({ a: entry(undefined, [1], 0, 4) }, 4), /tensor a has no dtype; only F64, F32/],
+  ['another dtype', file({ a: entry('I32', [1], 0, 4) }, 4), /has dtype I32; only F64, F32/],
   ['no shape', file({ a: f32(undefined, 0, 4) }, 4), /tensor a has a shape that is not a list/],
   ['no offsets', file({ a: { dtype: 'F32', shape: [1] } }, 4), /tensor a has data_offsets that are not two/],
   ['three offsets', file({ a: f32([1], 0, 4, 8) }, 4), /not two whole numbers/],
   ['a negative offset', file({ a: f32([1], -4, 0) }, 4), /not two whole numbers/],
   ['ends before it begins', file({ a: f32([1], 4, 0) }, 4), /\[1\], which is 4 bytes, but offsets \[4, 0\]/],
   ['too few bytes', file({ a: f32([2, 3], 0, 20) }, 20),
-    /\[2, 3\], which is 24 bytes, but offsets \[0, 20\]/],
-  ['an overflow', file({ a: f32([2 ** 40, 2 ** 40], 0, 0) }), /tensor a has shape .* but offsets \[0, 0\]/],
+    /tensor a \(F32\) has shape \[2, 3\], which is 24 bytes, but offsets \[0, 20\]/],
+  ['an overflow', file({ a: f32([2 ** 40, 2 ** 40], 0, 0) }), /tensor a \(F32\) has shape .* but offsets/],
   ['an overflow to 2^64', file({ a: f32([2 ** 31, 2 ** 31, 4], 0, 0) }), /but offsets \[0, 0\]/],
   ['cut off', file({ a: f32([2], 0, 8) }, 5), /tensor a lies at \[0, 8\], but .* ends at 5; it is cut off/],
   ['enormous', file({ a: f32([2 ** 40], 0, 2 ** 42) }, 4), /the file ends at 4; it is cut off/],

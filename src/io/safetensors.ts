@@ -10,15 +10,24 @@
 
 import { show, UnrolledError } from '../check.ts'
 import { printable } from '../data/printable.ts'
+import { narrowBF16, narrowF16, widenBF16, widenF16 } from '../half.ts'
 import { isJsonObject, repeatedKey } from './json.ts'
 
-/** Numbers in the host's memory and their shape. */
-export interface HostTensor {
-  readonly shape: readonly number[]
-  readonly data: Float32Array
-}
+const BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 }
 
-/** What a safetensors file holds, in the order in which its numbers lie. */
+/** How a file keeps the numbers of a tensor. */
+export type FileType = keyof typeof BYTES
+
+/**
+ * Numbers in the host's memory, their shape, and the type that they have in a file: F32 unless told. F16 and
+ * BF16 are float32 here; they are widened exactly when read, and rounded to nearest even when written.
+ */
+export type HostTensor = { readonly shape: readonly number[] } & (
+  | { readonly data: Float32Array, readonly dtype?: 'F32' | 'F16' | 'BF16' }
+  | { readonly data: Float64Array, readonly dtype: 'F64' }
+)
+
+/** What a safetensors file holds, in the order in which its numbers lie; every tensor tells its dtype. */
 export interface SafetensorsContents {
   tensors: Map<string, HostTensor>
   metadata: Map<string, string>
@@ -26,12 +35,11 @@ export interface SafetensorsContents {
 
 const METADATA = '__metadata__'
 const LENGTH_BYTES = 8
-const F32_BYTES = 4
 
 /**
- * The bytes of a safetensors file: F32, in the map's order, the header padded with spaces so that the numbers
- * begin at a multiple of 8 bytes.
- * @throws UnrolledError when a shape and its numbers disagree, or a name cannot be used
+ * The bytes of a safetensors file, the tensors in the map's order, the header padded with spaces so that the
+ * numbers begin at a multiple of 8 bytes.
+ * @throws UnrolledError when shape, numbers and dtype disagree, or a name cannot be used
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, HostTensor>, metadata: ReadonlyMap<string, string> = new Map(),
@@ -42,19 +50,12 @@ export function encodeSafetensors(
     entries.push(`${JSON.stringify(METADATA)}:{${pairs.join(',')}}`)
   }
   let end = 0
-  for (const [name, { shape, data }] of tensors) {
-    checkName(name, 'encodeSafetensors')
-    if (!(data instanceof Float32Array)) {
-      throw new UnrolledError(`encodeSafetensors: the numbers of tensor ${printable(name)} are no ` +
-        'Float32Array; Float32Array.from(numbers) makes one')
-    }
-    if (!isCounts(shape) || sizeOf(shape) !== data.length) {
-      throw new UnrolledError(`encodeSafetensors: tensor ${printable(name)} has shape ${show(shape)} and ` +
-        `${data.length} numbers`)
-    }
+  for (const [name, tensor] of tensors) {
+    checkTensor(name, tensor)
+    const { shape, data, dtype = 'F32' } = tensor
     const begin = end
-    end += data.length * F32_BYTES
-    const entry = { dtype: 'F32', shape, data_offsets: [begin, end] }
+    end += data.length * BYTES[dtype]
+    const entry = { dtype, shape, data_offsets: [begin, end] }
     entries.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`)
   }
   const json = new TextEncoder().encode(`{${entries.join(',')}}`)
@@ -64,18 +65,42 @@ export function encodeSafetensors(
   bytes.fill(0x20, LENGTH_BYTES, LENGTH_BYTES + headerLength)
   bytes.set(json, LENGTH_BYTES)
   let at = LENGTH_BYTES + headerLength
-  for (const { data } of tensors.values()) {
+  for (const tensor of tensors.values()) {
     // Every machine that runs JavaScript today is little-endian, as the format is.
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at)
-    at += data.byteLength
+    const { buffer, byteOffset, byteLength } = asInFile(tensor)
+    bytes.set(new Uint8Array(buffer, byteOffset, byteLength), at)
+    at += byteLength
   }
   return bytes
 }
 
+function checkTensor(name: string, { shape, data, dtype = 'F32' }: HostTensor): void {
+  checkName(name, 'encodeSafetensors')
+  const at = `encodeSafetensors: tensor ${printable(name)}`
+  if (!isFileType(dtype)) {
+    throw new UnrolledError(`${at} has dtype ${printable(String(dtype))}; it must be ${FILE_TYPES}`)
+  }
+  const wanted = dtype === 'F64' ? Float64Array : Float32Array
+  if (!(data instanceof wanted)) {
+    const remedy = data instanceof Float64Array ? "; or say dtype: 'F64'" : ''
+    throw new UnrolledError(`${at} is to be ${dtype}, and its numbers are no ${wanted.name}; ` +
+      `${wanted.name}.from(numbers) makes one${remedy}`)
+  }
+  if (!isCounts(shape) || sizeOf(shape) !== data.length) {
+    throw new UnrolledError(`${at} has shape ${show(shape)} and ${data.length} numbers`)
+  }
+}
+
+function asInFile({ data, dtype }: HostTensor): Float64Array | Float32Array | Uint16Array {
+  if (dtype === 'F16') return narrowF16(data)
+  return dtype === 'BF16' ? narrowBF16(data) : data
+}
+
 /**
- * Reads a safetensors file's bytes; the tensors are copies.
+ * Reads a safetensors file's bytes; the tensors are copies, Float64Array for F64, Float32Array for others.
  * @param source the file's name: begins every error's line
- * @throws UnrolledError when anything about the file is not as the format says, or a tensor is not F32
+ * @throws UnrolledError when anything about the file is not as the format says, or a tensor has another type
+ *   than F64, F32, F16 or BF16
  */
 export function decodeSafetensors(bytes: Uint8Array, source: string): SafetensorsContents {
   const { header, dataStart } = readHeader(bytes, source)
@@ -87,18 +112,25 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensor
   checkContiguous(entries, bytes.length - dataStart, source)
 
   const tensors = new Map<string, HostTensor>()
-  for (const { name, shape, begin, end } of entries) {
-    const data = new Float32Array((end - begin) / F32_BYTES)
-    // The numbers need not begin at a multiple of 4 bytes, so they are copied, not looked at in place.
-    new Uint8Array(data.buffer).set(bytes.subarray(dataStart + begin, dataStart + end))
-    tensors.set(name, { shape, data })
+  for (const { name, dtype, shape, begin, end } of entries) {
+    // The numbers need not begin at a multiple of their size, so they are copied, not looked at in place.
+    const { buffer } = new Uint8Array(bytes.subarray(dataStart + begin, dataStart + end))
+    tensors.set(name, fromFile(buffer, shape, dtype))
   }
   return { tensors, metadata }
+}
+
+function fromFile(buffer: ArrayBuffer, shape: number[], dtype: FileType): HostTensor {
+  if (dtype === 'F64') return { shape, data: new Float64Array(buffer), dtype }
+  if (dtype === 'F32') return { shape, data: new Float32Array(buffer), dtype }
+  const halves = new Uint16Array(buffer)
+  return { shape, data: dtype === 'F16' ? widenF16(halves) : widenBF16(halves), dtype }
 }
 
 /** One line of the header; offsets count from where the numbers begin. */
 interface Entry {
   name: string
+  dtype: FileType
   shape: number[]
   begin: number
   end: number
@@ -152,9 +184,9 @@ function readEntry(name: string, value: unknown, source: string): Entry {
   if (!isJsonObject(value)) throw new UnrolledError(`${at} is not described by a JSON object`)
   const fields = new Map<string, unknown>(Object.entries(value))
   const dtype = fields.get('dtype')
-  if (dtype !== 'F32') {
+  if (!isFileType(dtype)) {
     const given = typeof dtype === 'string' ? `has dtype ${printable(dtype)}` : 'has no dtype'
-    throw new UnrolledError(`${at} ${given}; only F32 can be read`)
+    throw new UnrolledError(`${at} ${given}; only ${FILE_TYPES} can be read`)
   }
   const shape = fields.get('shape')
   if (!isCounts(shape)) {
@@ -165,12 +197,12 @@ function readEntry(name: string, value: unknown, source: string): Entry {
     throw new UnrolledError(`${at} has data_offsets that are not two whole numbers of 0 or more`)
   }
   const [begin, end] = offsets
-  const size = sizeOf(shape) * F32_BYTES
+  const size = sizeOf(shape) * BYTES[dtype]
   if (end - begin !== size) {
-    throw new UnrolledError(`${at} has shape ${show(shape)}, which is ${size} bytes, but offsets ` +
-      `[${begin}, ${end}]`)
+    throw new UnrolledError(`${at} (${dtype}) has shape ${printable(show(shape))}, which is ${size} bytes, ` +
+      `but offsets [${begin}, ${end}]`)
   }
-  return { name, shape, begin, end }
+  return { name, dtype, shape, begin, end }
 }
 
 // `entries` sorted by offset must cover the numbers exactly: no gap, no overlap, no bytes left over or
@@ -197,6 +229,12 @@ function checkName(name: string, source: string): void {
   if (name === METADATA || name === '__proto__' || /\p{Surrogate}/u.test(name)) {
     throw new UnrolledError(`${source}: ${printable(name)} cannot name a tensor`)
   }
+}
+
+const FILE_TYPES = 'F64, F32, F16 or BF16'
+
+function isFileType(value: unknown): value is FileType {
+  return typeof value === 'string' && Object.hasOwn(BYTES, value)
 }
 
 function isCounts(value: unknown): value is number[] {
