@@ -24,18 +24,21 @@ export function narrowF16(numbers: Float32Array): Uint16Array {
 
 /** BF16 -> float32, exactly: the 16 bits are a float32's upper half. */
 export function widenBF16(halves: Uint16Array): Float32Array {
-  return new Float32Array(Uint32Array.from(halves, (half) => half << 16).buffer)
+  const words = new Uint32Array(halves.length)
+  for (let i = 0; i < words.length; i++) words[i] = halves[i] << 16
+  return new Float32Array(words.buffer)
 }
 
 /** float32 -> BF16, to nearest, ties to even. */
 export function narrowBF16(numbers: Float32Array): Uint16Array {
   const words = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length)
-  return Uint16Array.from(words, (word, i) => {
-    // Rounding up could carry a NaN's fraction over into its sign; a fraction of lower bits only would
-    // be lost, and infinity left. So a NaN keeps its upper half, and the top bit of the fraction is set.
-    if (Number.isNaN(numbers[i])) return (word >>> 16) | 0x40
-    // Half of the last place that stays, less one if that place is even: a tie then carries to even only.
-    const lastPlace = (word >>> 16) & 1
-    return (word + 0x7fff + lastPlace) >>> 16
-  })
+  const halves = new Uint16Array(numbers.length)
+  for (let i = 0; i < words.length; i++) {
+    const upper = words[i] >>> 16
+    // Just under half of the last place that stays, and exactly half where that place is odd: a tie then
+    // carries to the even one. Where the fraction is full, the carry moves the exponent on, as it should.
+    // In a NaN it must not, and cutting must not leave infinity: it gets the top bit of the fraction.
+    halves[i] = Number.isNaN(numbers[i]) ? upper | 0x40 : (words[i] + 0x7fff + (upper & 1)) >>> 16
+  }
+  return halves
 }
