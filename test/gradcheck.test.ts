@@ -149,6 +149,24 @@ test('the report names the element, and prints both numbers', async () => {
   assert.ok(a.size === 12)
 })
 
+test('a wrong small derivative beside a large one is seen, a right one beside it passes', async () => {
+  const weighted = (x: Tensor, ...claimed: number[]) => {
+    const memory = device.binary('mul', x, tensor([1e8, 1], { device }), [2])
+    return record('weighted', [x], { memory, shape: [2] }, (dy) =>
+      [() => mul(dy, tensor(claimed, { device }))])
+  }
+  const x = tensor([0.7, -0.4], { device })
+  const good = await gradcheck(([a]) => weighted(a, 1e8, 1), [x])
+  assert.ok(good.passed, formatReport(good))
+  for (const claimed of [3, 0, -1]) {
+    const bad = await gradcheck(([a]) => weighted(a, 1e8, claimed), [x])
+    assert.not(bad.passed, formatReport(bad))
+    assert.equal(bad.entries[0].index, [1])
+  }
+  const curved = await gradcheck(([a]) => mul(tanh(mul(a, 300)), tensor([1e6, 1e-3], { device })), [x])
+  assert.ok(curved.passed, formatReport(curved))
+})
+
 test('lists, records, maps; a function that ignores its argument, as cells with parameters do', async () => {
   const cell = { weight: draw(3, 4), bias: draw(3) }
   const x = draw(2, 4)
