@@ -21,17 +21,17 @@ import { dispose, namedTensors, tensor, Tensor, type Tensors } from './tensor.ts
 export type GradcheckInputs = Tensors
 
 export interface GradcheckOptions {
-  /** 1 checks the gradient, 2 the gradient of the (projected) gradient; 1 unless told */
+  /** 1 checks the gradient, 2 the gradient of the (projected) gradient; 1 by default */
   order?: 1 | 2
   /** check this many random directions of each input, not each of its elements */
   projections?: number
-  /** h, 1e-5 unless told */
+  /** h, 1e-5 by default */
   step?: number
-  /** the largest error that passes, 1e-6 unless told */
+  /** the largest error that passes, 1e-6 by default */
   tolerance?: number
   /** of the random weights and directions */
   seed?: number
-  /** how many of the worst entries the report keeps, 5 unless told */
+  /** how many of the worst entries the report keeps, 5 by default */
   worst?: number
 }
 

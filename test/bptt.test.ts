@@ -119,7 +119,7 @@ for (const kind of kinds) {
       assert.ok(d < 1e-12, `every ${k1}, horizon ${k2}: differs by ${d}`)
     }
     const d = worst((await held(kind, 4, undefined, T)).gradients, whole.grads)
-    assert.ok(d > 1e-3, 'and a shorter one does not; the horizon is `every` unless told')
+    assert.ok(d > 1e-3, 'and a shorter one does not; the horizon is `every` by default')
   })
 
   test(`${kind}: full BPTT by finite differences`, async () => {

@@ -141,7 +141,7 @@ for (const bias of [true, false]) {
   })
 }
 
-test('jordan: the state decays, by 0.5 unless told; the hidden units are logistic unless told', async () => {
+test('jordan: the state decays, by 0.5 by default; the hidden units are logistic by default', async () => {
   const cell = jordan({ ...sizes, rng: random(1) })
   const w = await weightsOf(cell.parameters)
   await compareStep(cell, (x, before) => {

@@ -11,7 +11,7 @@ const root = process.cwd()
 const folder = mkdtempSync(join(tmpdir(), 'unrolled-package-'))
 const installed = join(folder, 'node_modules', 'unrolled')
 
-// Runs a command, in the empty folder unless told otherwise; what npm told this process stays outside.
+// Runs a command, in the empty folder by default otherwise; what npm told this process stays outside.
 function run(command: string, args: string[], cwd = folder) {
   const outside = Object.entries(process.env)
     .filter(([name]) => !/^npm_(package|lifecycle|command|config_local_prefix)/.test(name))

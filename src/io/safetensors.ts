@@ -19,7 +19,7 @@ const BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 }
 export type FileType = keyof typeof BYTES
 
 /**
- * Numbers in the host's memory, their shape, and the type that they have in a file: F32 unless told. F16 and
+ * Numbers in the host's memory, their shape, and the type that they have in a file: F32 by default. F16 and
  * BF16 are float32 here; they are widened exactly when read, and rounded to nearest even when written.
  */
 export type HostTensor = { readonly shape: readonly number[] } & (

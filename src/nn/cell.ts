@@ -51,7 +51,7 @@ export interface CellOptions {
   inputs: number
   /** H, the number of hidden units */
   hidden: number
-  /** the two bias vectors; true unless told */
+  /** the two bias vectors; true by default */
   bias?: boolean
   device: Device
   rng: Random

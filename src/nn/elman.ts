@@ -29,7 +29,7 @@ export function nonlinearityNamed(cell: string, name: Nonlinearity): (x: Tensor)
 }
 
 export interface ElmanOptions extends CellOptions {
-  /** tanh unless told */
+  /** tanh by default */
   nonlinearity?: Nonlinearity
 }
 

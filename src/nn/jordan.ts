@@ -18,11 +18,11 @@ import {
 import { type Nonlinearity, nonlinearityNamed } from './elman.ts'
 
 export interface JordanOptions extends CellOptions {
-  /** the number of output and of state units; H unless told */
+  /** the number of output and of state units; H by default */
   outputs?: number
-  /** mu in [0, 1): how much of a state unit's value stays; 0.5 unless told */
+  /** mu in [0, 1): how much of a state unit's value stays; 0.5 by default */
   decay?: number
-  /** of the hidden units; sigmoid, alias logistic, unless told */
+  /** of the hidden units; sigmoid, alias logistic, by default */
   nonlinearity?: Nonlinearity
 }
 

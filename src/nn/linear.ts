@@ -24,7 +24,7 @@ export interface Layer {
 export interface LinearOptions {
   inputs: number
   outputs: number
-  /** true unless told */
+  /** true by default */
   bias?: boolean
   device: Device
   rng: Random

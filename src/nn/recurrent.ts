@@ -20,14 +20,14 @@ import { lowestLayer, type SequenceLayer, type SequenceOptions, unroll } from '.
 
 export interface RecurrentOptions extends CellOptions {
   kind: (typeof KINDS)[number]
-  /** L; 1 unless told */
+  /** L; 1 by default */
   layers?: number
   bidirectional?: boolean
   /** probability of dropping a value between two layers; needs a generator at the call to have an effect */
   dropout?: number
   /** P < H, LSTM only: h is projected to P values */
   projection?: number
-  /** RNN only: tanh unless told */
+  /** RNN only: tanh by default */
   nonlinearity?: Nonlinearity
   /** x and outputs are [B, T, ...] instead of [T, B, ...]: not for stacked, where time is first */
   batchFirst?: boolean

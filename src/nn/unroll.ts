@@ -20,10 +20,10 @@ import { mapTree, type Tensor, tensor, type Tree } from '../tensor.ts'
 import { type Cell, isProjected, type Named } from './cell.ts'
 
 export interface UnrollOptions {
-  /** the length of each sequence of the batch, 1 to T; all T unless told */
+  /** the length of each sequence of the batch, 1 to T; all T by default */
   lengths?: ArrayLike<number>
   direction?: 'forward' | 'reverse'
-  /** the number of this layer, for what is printed; that of `at` unless told, or 0 */
+  /** the number of this layer, for what is printed; that of `at` by default, or 0 */
   layer?: number
 }
 
@@ -124,7 +124,7 @@ function zipTree<S extends Tree>(a: S, b: S, f: (x: Tensor, y: Tensor) => Tensor
 export interface SequenceOptions<S extends Tree> {
   /** the state before the first step; zeros unless given */
   state?: S
-  /** the length of each sequence of the batch, 1 to T; all T unless told */
+  /** the length of each sequence of the batch, 1 to T; all T by default */
   lengths?: ArrayLike<number>
   /** the number of this layer (of several: the lowest), for what is printed; by default that of `at`, or 0 */
   layer?: number

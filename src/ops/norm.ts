@@ -20,7 +20,7 @@ export interface NormOptions {
   eps?: number
 }
 
-/** Zero mean and unit variance along the last axis, then scale and shift. eps is 1e-5 unless told. */
+/** Zero mean and unit variance along the last axis, then scale and shift. eps is 1e-5 by default. */
 export function layerNorm(x: Tensor, options: NormOptions = {}): Tensor {
   const { weight, bias, eps = 1e-5 } = options
   checkFeatures('layerNorm', x, weight, bias)
@@ -29,7 +29,7 @@ export function layerNorm(x: Tensor, options: NormOptions = {}): Tensor {
   return scaleAndShift(div(centred, sqrt(add(variance, eps))), weight, bias)
 }
 
-/** Unit mean square along the last axis, then scale. eps is 1e-6 unless told. */
+/** Unit mean square along the last axis, then scale. eps is 1e-6 by default. */
 export function rmsNorm(x: Tensor, options: Omit<NormOptions, 'bias'> = {}): Tensor {
   const { weight, eps = 1e-6 } = options
   checkFeatures('rmsNorm', x, weight)

@@ -1,4 +1,4 @@
-// softmax and its logarithm, over one axis (the last, unless told). Both start from s = x - m with m the
+// softmax and its logarithm, over one axis (the last, by default). Both start from s = x - m with m the
 // largest x, so that nothing overflows, and m is never added back, so that large logits keep their digits:
 //
 //   logSoftmax(x) = s - log(sum(e^s))        softmax(x) = e^s / sum(e^s)

@@ -52,7 +52,7 @@ export function bptt<S extends Tree>(
 export interface TruncationOptions<S extends Tree> {
   /** k1: steps between two updates, the length of a window */
   every: number
-  /** k2 >= k1: steps that gradients reach back from an update; k1 unless told */
+  /** k2 >= k1: steps that gradients reach back from an update; k1 by default */
   horizon?: number
   /** the state before the first step; it is copied */
   initial: S

@@ -64,7 +64,7 @@ export interface SequenceModelParts {
   rnn: Cell | SequenceLayer
   /** [T, B, H] -> logits [T, B, V] */
   head: Layer
-  /** the probability of dropping a value before the head; 0 unless told */
+  /** the probability of dropping a value before the head; 0 by default */
   dropout?: number
 }
 
