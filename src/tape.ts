@@ -1,4 +1,4 @@
-// The tape: reverse-mode automatic differentiation, in one page.
+// The tape: reverse-mode automatic differentiation, in one short file.
 //
 // Every op appends a record { op, inputs, outputs, vjp, where }. The order of calls already is a topological
 // order, so the backward pass is a loop over the records from last to first. With dy = dLoss/dy for a
