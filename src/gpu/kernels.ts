@@ -1,0 +1,130 @@
+// Kernels: WGSL files with blanks, filled in, compiled once, and kept.
+//
+// A kernel file is plain WGSL but for words in double braces. {{params}} declares the variable `params` of the
+// file's own `struct Params` (32-bit scalars only), in whichever way this device passes such words; the others
+// are filled with WGSL: `unary.wgsl` with {{f}} = tanh(v) is one kernel, with {{f}} = exp(v) another. Group 0
+// holds the storage buffers in the order of their bindings. Next: recorder.ts, device.ts.
+
+import { UnrolledError } from '../check.ts'
+import { sources } from './sources.ts'
+
+export type KernelName = keyof typeof sources
+
+export interface Kernel {
+  readonly name: KernelName
+  readonly pipeline: GPUComputePipeline
+  readonly layout: GPUBindGroupLayout
+  /** r for each buffer that is read, w for each that is written: kernels of one signature share bind groups */
+  readonly signature: string
+  /** whether its params travel in the command */
+  readonly immediates: boolean
+}
+
+/** Bytes of immediates that every adapter has which has any. */
+const IMMEDIATE_BYTES = 64
+
+/** What fills the blanks of a kernel file, by name. */
+export type Blanks = Readonly<Record<string, string | number>>
+
+export class Kernels {
+  readonly uniforms: GPUBindGroupLayout
+  private readonly gpu: GPUDevice
+  private readonly immediates: boolean
+  private readonly known = new Map<string, Kernel>()
+  private readonly layouts = new Map<string, GPUBindGroupLayout>()
+  /** what compiling found wrong: asked before anything is read */
+  private pending: Promise<UnrolledError | null>[] = []
+
+  constructor(gpu: GPUDevice, immediates: boolean) {
+    this.gpu = gpu
+    this.immediates = immediates
+    this.uniforms = gpu.createBindGroupLayout({
+      entries: [{
+        binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'uniform', hasDynamicOffset: true },
+      }],
+    })
+  }
+
+  /** The kernel with its blanks filled; `variant` names the filling, for the cache. */
+  get(name: KernelName, variant: string, blanks: () => Blanks): Kernel {
+    const key = variant ? `${name} (${variant})` : name
+    const known = this.known.get(key)
+    if (known) return known
+    const kernel = this.compile(name, key, blanks())
+    this.known.set(key, kernel)
+    return kernel
+  }
+
+  /** @throws UnrolledError naming file, line and text of what a driver refused to compile */
+  async checkCompiled(): Promise<void> {
+    const waiting = this.pending
+    this.pending = []
+    for (const problem of await Promise.all(waiting)) if (problem) throw problem
+  }
+
+  private compile(name: KernelName, key: string, blanks: Blanks): Kernel {
+    const { code, words, signature } = fillBlanks(name, blanks, this.immediates)
+    const immediates = this.immediates && words > 0 && 4 * words <= IMMEDIATE_BYTES
+    const layout = this.layoutOf(signature)
+    this.gpu.pushErrorScope('validation')
+    const module = this.gpu.createShaderModule({ code, label: key })
+    const pipeline = this.gpu.createComputePipeline({
+      label: key,
+      layout: this.gpu.createPipelineLayout({
+        bindGroupLayouts: immediates || words === 0 ? [layout] : [layout, this.uniforms],
+        ...(immediates ? { immediateSize: 4 * words } : {}),
+      }),
+      compute: { module },
+    })
+    this.pending.push(this.gpu.popErrorScope().then(async (error) =>
+      error && new UnrolledError(await compileError(key, code, module, error))))
+    return { name, pipeline, layout, signature, immediates }
+  }
+
+  private layoutOf(signature: string): GPUBindGroupLayout {
+    const known = this.layouts.get(signature)
+    if (known) return known
+    const layout = this.gpu.createBindGroupLayout({
+      entries: [...signature].map((letter, binding) => ({
+        binding,
+        visibility: GPUShaderStage.COMPUTE,
+        buffer: { type: letter === 'r' ? 'read-only-storage' : 'storage' },
+      })),
+    })
+    this.layouts.set(signature, layout)
+    return layout
+  }
+}
+
+/** WGSL without blanks, the number of words in its Params, and which of its buffers are written. */
+export function fillBlanks(
+  name: KernelName, blanks: Blanks, immediatesThere: boolean,
+): { code: string, words: number, signature: string } {
+  const source = sources[name]
+  const fields = /struct Params \{([^}]*)\}/.exec(source)?.[1] ?? ''
+  const words = [...fields.matchAll(/:\s*[ufi]32/g)].length
+  const immediate = immediatesThere && 4 * words <= IMMEDIATE_BYTES
+  const params = immediate ? 'var<immediate> params: Params;'
+    : '@group(1) @binding(0) var<uniform> params: Params;'
+  const all: Blanks = { functions: sources.functions, ...blanks, params }
+  const body = source.replace(/\{\{(\w+)\}\}/g, (_, blank: string) => {
+    const text = all[blank]
+    if (text === undefined) throw new UnrolledError(`kernel ${name}: nothing fills {{${blank}}}`)
+    return String(text)
+  })
+  const code = immediate && words > 0 ? `requires immediate_address_space;\n${body}` : body
+  const bindings = [...code.matchAll(/@group\(0\) @binding\((\d+)\) var<storage, (read|read_write)>/g)]
+  const signature = bindings.map(([, , access]) => (access === 'read' ? 'r' : 'w')).join('')
+  return { code, words, signature }
+}
+
+/** One line: the kernel, the line's number, what is wrong, the line itself. */
+async function compileError(
+  key: string, code: string, module: GPUShaderModule, error: GPUError,
+): Promise<string> {
+  const { messages } = await module.getCompilationInfo()
+  const first = messages.find(({ type }) => type === 'error')
+  if (!first) return `gpu: kernel ${key}: ${error.message.split('\n')[0]}`
+  const line = code.split('\n')[first.lineNum - 1]?.trim() ?? ''
+  return `gpu: kernel ${key}, line ${first.lineNum}: ${first.message}: ${line}`
+}

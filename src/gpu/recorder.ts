@@ -1,0 +1,180 @@
+// Work for the device, in the order of the calls: dispatches and copies go into one command buffer, which is
+// submitted when somebody reads. So a whole training step (forward, backward, clip, update) is one submission.
+//
+// What differs from one dispatch to the next (sizes, offsets, numbers) are 32-bit words. Up to 16 of them
+// travel in the command itself (immediates); more, or all where immediates are missing, go into slots of a
+// uniform buffer, written once per submission. Next: kernels.ts, which makes pipelines; device.ts.
+
+import type { Buffer } from './memory.ts'
+import type { Kernel } from './kernels.ts'
+
+/** Bytes of a slot: uniform buffers are bound at multiples of this. */
+const SLOT = 256
+const SLOTS = 256
+
+/** A block of slots: those of one submission that is being recorded. */
+interface Block {
+  readonly gpu: GPUBuffer
+  readonly words: Uint32Array<ArrayBuffer>
+  readonly group: GPUBindGroup
+  used: number
+}
+
+export class Recorder {
+  private readonly gpu: GPUDevice
+  private readonly uniforms: GPUBindGroupLayout
+  private encoder: GPUCommandEncoder | null = null
+  private pass: GPUComputePassEncoder | null = null
+  private pipeline: GPUComputePipeline | null = null
+  private readonly groups = new Map<string, GPUBindGroup>()
+  /** the keys in `groups` that name a buffer */
+  private readonly keys = new Map<number, string[]>()
+  private blocks: Block[] = []
+  /** the block in use; those before it are full */
+  private block = 0
+  /** the number of the command buffer that is recorded now */
+  private serial = 1
+  /** dispatches since the beginning, and submissions: what benchmarks count */
+  dispatches = 0
+  submissions = 0
+
+  constructor(gpu: GPUDevice, uniforms: GPUBindGroupLayout) {
+    this.gpu = gpu
+    this.uniforms = uniforms
+  }
+
+  /** Whether work that is not yet submitted uses this buffer. */
+  readonly isBusy = (buffer: Buffer): boolean => buffer.used === this.serial
+
+  /**
+   * Runs a kernel over a grid of workgroups.
+   * @param words what the kernel's struct Params holds, in its order
+   */
+  dispatch(kernel: Kernel, buffers: readonly Buffer[], words: Uint32Array<ArrayBuffer>, grid: Grid): void {
+    if (grid.x === 0 || grid.y === 0 || grid.z === 0) return
+    const pass = this.open()
+    const { pipeline } = kernel
+    if (this.pipeline !== pipeline) {
+      pass.setPipeline(pipeline)
+      this.pipeline = pipeline
+    }
+    pass.setBindGroup(0, this.group(kernel, buffers))
+    for (const buffer of buffers) buffer.used = this.serial
+    if (kernel.immediates) pass.setImmediates(0, words)
+    else if (words.length > 0) this.uniform(pass, words)
+    pass.dispatchWorkgroups(grid.x, grid.y, grid.z)
+    this.dispatches++
+  }
+
+  /** Copies elements (4 bytes each) from one buffer to another. */
+  copy(from: Buffer, start: number, to: Buffer, at: number, length: number): void {
+    if (length === 0) return
+    this.endPass()
+    this.encoder ??= this.gpu.createCommandEncoder()
+    this.encoder.copyBufferToBuffer(from.gpu, 4 * start, to.gpu, 4 * at, 4 * length)
+    from.used = to.used = this.serial
+  }
+
+  /** Copies to a buffer of another usage: one for reading. */
+  copyOut(from: Buffer, start: number, to: GPUBuffer, length: number): void {
+    this.endPass()
+    this.encoder ??= this.gpu.createCommandEncoder()
+    this.encoder.copyBufferToBuffer(from.gpu, 4 * start, to, 0, 4 * length)
+    from.used = this.serial
+  }
+
+  /** Writes host numbers. The buffer must not be busy: this write would come before what is recorded. */
+  write(buffer: Buffer, data: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>): void {
+    if (this.isBusy(buffer)) this.flush()
+    if (data.length > 0) this.gpu.queue.writeBuffer(buffer.gpu, 0, data)
+  }
+
+  /** Submits what is recorded. */
+  flush(): void {
+    this.endPass()
+    if (!this.encoder) return
+    for (const { gpu, words, used } of this.blocks) {
+      if (used > 0) this.gpu.queue.writeBuffer(gpu, 0, words, 0, used * SLOT / 4)
+    }
+    this.gpu.queue.submit([this.encoder.finish()])
+    for (const block of this.blocks) block.used = 0
+    this.block = 0
+    this.encoder = null
+    this.serial++
+    this.submissions++
+  }
+
+  /** Forgets the bind groups of a buffer that is no more. */
+  forget(buffer: Buffer): void {
+    for (const key of this.keys.get(buffer.id) ?? []) this.groups.delete(key)
+    this.keys.delete(buffer.id)
+  }
+
+  private open(): GPUComputePassEncoder {
+    this.encoder ??= this.gpu.createCommandEncoder()
+    this.pass ??= this.encoder.beginComputePass()
+    return this.pass
+  }
+
+  private endPass(): void {
+    this.pass?.end()
+    this.pass = null
+    this.pipeline = null
+  }
+
+  private group(kernel: Kernel, buffers: readonly Buffer[]): GPUBindGroup {
+    let key = kernel.signature
+    for (const { id } of buffers) key += `,${id}`
+    const known = this.groups.get(key)
+    if (known) return known
+    const group = this.gpu.createBindGroup({
+      layout: kernel.layout,
+      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer: buffer.gpu } })),
+    })
+    this.groups.set(key, group)
+    for (const { id } of buffers) {
+      const keys = this.keys.get(id)
+      if (keys) keys.push(key)
+      else this.keys.set(id, [key])
+    }
+    return group
+  }
+
+  private uniform(pass: GPUComputePassEncoder, words: Uint32Array): void {
+    let block = this.blocks[this.block]
+    if (block?.used === SLOTS) block = this.blocks[++this.block]
+    if (!block) {
+      block = this.makeBlock()
+      this.blocks.push(block)
+    }
+    const offset = block.used++ * SLOT
+    block.words.set(words, offset / 4)
+    pass.setBindGroup(1, block.group, [offset])
+  }
+
+  private makeBlock(): Block {
+    const size = SLOT * SLOTS
+    const gpu = this.gpu.createBuffer({ size, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST })
+    const group = this.gpu.createBindGroup({
+      layout: this.uniforms, entries: [{ binding: 0, resource: { buffer: gpu, size: SLOT } }],
+    })
+    return { gpu, words: new Uint32Array(size / 4), group, used: 0 }
+  }
+}
+
+/** Numbers of workgroups. */
+export interface Grid {
+  readonly x: number
+  readonly y: number
+  readonly z: number
+}
+
+/** The most workgroups along one axis, everywhere. */
+const MOST = 65_535
+
+/** A grid for n things of which one workgroup does `each`: what does not fit along x goes on along y. */
+export function gridFor(n: number, each: number): Grid {
+  const groups = Math.ceil(n / each)
+  const x = Math.min(groups, MOST)
+  return { x, y: x === 0 ? 0 : Math.ceil(groups / x), z: 1 }
+}

@@ -1,0 +1,75 @@
+// Sums and maxima on the gpu: which kernel, and into how many pieces a long reduction is cut.
+//
+//   many outputs        one thread each: neighbours read neighbours           kernels/reduce.wgsl
+//   few, long ones      64 threads each, folded in halves                     kernels/reduce_rows.wgsl
+//   very few, very long pieces first, then the pieces' results: two dispatches
+//
+// Next: matmul.ts.
+
+import type { Memory, View } from '../device.ts'
+import { sizeOf, stridesOf } from '../shape.ts'
+import type { GpuDevice } from './device.ts'
+import type { Buffer, GpuMemory } from './memory.ts'
+import { gridFor } from './recorder.ts'
+import { mergeAxes } from './strides.ts'
+
+const ENOUGH = 4096 // outputs from which one thread each fills a device
+const SHORT = 32 // elements that one thread adds up in no time
+const PIECE = 4096 // elements of a very long reduction
+
+/** One reduction: y[o, chunk] over the elements of a chunk. */
+interface Plan {
+  readonly outputs: number
+  readonly count: number
+  readonly offset: number
+  /** size of the inner kept axis, strides of outer and inner */
+  readonly kept: readonly [number, number, number]
+  readonly reduced: readonly [number, number, number]
+}
+
+export function reduce(
+  device: GpuDevice, op: 'sum' | 'max', X: Buffer, x: View, axes: readonly number[],
+): Memory {
+  const kept = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis))
+  const strides = stridesOf(x.shape)
+  const pick = (list: readonly number[], of: readonly number[]) => of.map((axis) => list[axis])
+  const outputs = sizeOf(pick(x.shape, kept))
+  const count = sizeOf(pick(x.shape, axes))
+  const plan: Plan = {
+    outputs, count, offset: x.offset,
+    kept: twoAxes(pick(x.shape, kept), pick(strides, kept)),
+    reduced: twoAxes(pick(x.shape, axes), pick(strides, axes)),
+  }
+  const chunks = outputs < ENOUGH ? Math.min(ENOUGH, Math.ceil(count / PIECE)) : 1
+  const first = run(device, op, X, plan, Math.max(1, chunks))
+  if (chunks <= 1) return first
+  const rest: Plan = { outputs, count: chunks, offset: 0, kept: [outputs, 0, chunks], reduced: [chunks, 0, 1] }
+  const y = run(device, op, first.buffer!, rest, 1)
+  device.giveBack(first)
+  return y
+}
+
+function run(device: GpuDevice, op: 'sum' | 'max', X: Buffer, plan: Plan, chunks: number): GpuMemory {
+  const { outputs, count, offset, kept, reduced } = plan
+  const results = outputs * chunks
+  const y = device.take(results)
+  const piece = Math.ceil(count / chunks)
+  const together = results < ENOUGH && piece > SHORT
+  device.launch({
+    kernel: together ? 'reduceRows' : 'reduce', variant: op,
+    blanks: () => (op === 'sum' ? { first: '0.0', step: 'total + v' }
+      : { first: 'bitcast<f32>(0xff800000u | (params.piece & 0u))', step: 'maximum(total, v)' }),
+    buffers: [X, y.buffer!],
+    values: [outputs, chunks, count, piece, offset, ...kept, ...reduced],
+    grid: gridFor(results, together ? 1 : 64),
+  })
+  return y
+}
+
+/** Axes merged into two at most, as [size of the inner, stride of the outer, stride of the inner]. */
+function twoAxes(shape: readonly number[], strides: readonly number[]): readonly [number, number, number] {
+  if (sizeOf(shape) === 0) return [1, 0, 0]
+  const { sizes, strides: [merged] } = mergeAxes(shape, [strides])
+  const [inner, outer] = [sizes.at(-1) ?? 1, merged.at(-2) ?? 0]
+  return [inner, outer, merged.at(-1) ?? 0]
+}

@@ -1,0 +1,23 @@
+// The text of every kernel file, loaded by the bundler. Read next: kernels.ts.
+
+import accumulate from '../../kernels/accumulate.wgsl'
+import binary from '../../kernels/binary.wgsl'
+import fill from '../../kernels/fill.wgsl'
+import functions from '../../kernels/functions.wgsl'
+import gather from '../../kernels/gather.wgsl'
+import matmulNaive from '../../kernels/matmul_naive.wgsl'
+import oneHot from '../../kernels/one_hot.wgsl'
+import place from '../../kernels/place.wgsl'
+import reduce from '../../kernels/reduce.wgsl'
+import reduceRows from '../../kernels/reduce_rows.wgsl'
+import reverseTime from '../../kernels/reverse_time.wgsl'
+import scatterAdd from '../../kernels/scatter_add.wgsl'
+import select from '../../kernels/select.wgsl'
+import unary from '../../kernels/unary.wgsl'
+import uniform from '../../kernels/uniform.wgsl'
+import window from '../../kernels/window.wgsl'
+
+export const sources = {
+  accumulate, binary, fill, functions, gather, matmulNaive, oneHot, place, reduce, reduceRows,
+  reverseTime, scatterAdd, select, unary, uniform, window,
+}
