@@ -210,15 +210,18 @@ function kindErrors(x: Tensor, ids: Tensor): [() => unknown, string][] {
 }
 
 /** Two devices: the op that was called says so, not one that it is made of. */
-function deviceErrors(x: Shaped, other: Shaped, ids: Shaped): [() => unknown, string][] {
+function deviceErrors(
+  name: string, x: Shaped, other: Shaped, ids: Shaped,
+): [() => unknown, string][] {
   const calls: [string, () => unknown][] = [
     ['add', () => e.add(x(2), other(2))], ['less', () => e.less(x(2), other(2))],
     ['affine', () => affine(x(2), other(3, 2))], ['stack', () => move.stack([x(2), other(2)])],
     ['mse', () => losses.mse(x(2), other(2))], ['layerNorm', () => layerNorm(x(2), { weight: other(2) })],
     ['crossEntropy', () => losses.crossEntropy(other(2, 3), ids(2))],
   ]
-  return calls.map(([op, run]) => [run, `${op}: its inputs live on two devices (cpu, cpu); ` +
-    'every cpu() is a device of its own: make one and share it, or read one tensor and upload it'])
+  const names = (op: string) => (op === 'crossEntropy' ? `cpu, ${name}` : `${name}, cpu`)
+  return calls.map(([op, run]) => [run, `${op}: its inputs live on two devices (${names(op)}); ` +
+    'every cpu() or gpu() is a device of its own: make one and share it, or read one tensor and upload it'])
 }
 
 const test = suite('ops, errors')
@@ -233,7 +236,7 @@ for (const { name, device } of devices) {
   test(`${name}: no tensors`, () => compareAll(kindErrors(zeros([2], device), list(0, 1))))
   test(`${name}: two devices`, () => {
     const other = cpu({ precision: device.dtype })
-    compareAll(deviceErrors(make(), (...shape) => zeros(shape, other), make('int32')))
+    compareAll(deviceErrors(device.name, make(), (...shape) => zeros(shape, other), make('int32')))
   })
   test(`${name}: an op that is refused leaves no memory behind`, () =>
     leavesNothing(device, make(), make('int32'), list))

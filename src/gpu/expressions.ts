@@ -1,5 +1,5 @@
-// What each elementwise op is in WGSL: of v, or of u and v. Functions of ours stand in kernels/functions.wgsl.
-// CPU twins: ../cpu/elementwise.ts. Next: device.ts.
+// What each elementwise op is in WGSL: of v, or of u and v. What is no function of WGSL's stands in
+// kernels/functions.wgsl. CPU twins: ../cpu/elementwise.ts.
 
 import type { BinaryOp, UnaryOp } from '../device.ts'
 
@@ -7,9 +7,9 @@ export const unaryExpressions: Readonly<Record<UnaryOp, string>> = {
   neg: '-v',
   abs: 'abs(v)',
   sign: 'sign(v)',
-  exp: 'exp(v)',
+  exp: 'expOf(v)',
   expm1: 'expm1(v)',
-  log: 'log(v)',
+  log: 'logOf(v)',
   log1p: 'log1p(v)',
   sqrt: 'sqrt(v)',
   square: 'v * v',

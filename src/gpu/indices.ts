@@ -2,6 +2,7 @@
 // CPU twins: ../cpu/move.ts. Next: device.ts.
 
 import { UnrolledError } from '../check.ts'
+import type { View } from '../device.ts'
 import { type Shape, sizeOf } from '../shape.ts'
 
 /** @throws UnrolledError for the first of N indices that is not in 0 .. V - 1, nor the one to ignore */
@@ -16,7 +17,7 @@ export function checkRows(
 }
 
 /** @throws UnrolledError for a length that is not in 0 .. T */
-export function reverseTimeLengths(lengths: Int32Array, start: number, T: number, B: number): void {
+export function checkLengths(lengths: Int32Array, start: number, T: number, B: number): void {
   for (let b = 0; b < B; b++) {
     const length = lengths[start + b]
     if (length >= 0 && length <= T) continue
@@ -56,4 +57,22 @@ export function windowOfIndices(
     y[i] = x[from]
   }
   return y
+}
+
+/** The parts one after another along the axis; hosts[k] holds the numbers of parts[k]. */
+export function concatIndices(
+  parts: readonly View[], hosts: readonly Int32Array[], axis: number,
+): Int32Array {
+  const pieces = parts.map((part) => sizeOf(part.shape.slice(axis))) // what lies together
+  const row = pieces.reduce((sum, piece) => sum + piece, 0)
+  const all = new Int32Array(row * sizeOf(parts[0].shape.slice(0, axis)))
+  let start = 0
+  parts.forEach(({ offset }, p) => {
+    const piece = pieces[p]
+    for (let at = start, k = offset; at < all.length && piece > 0; at += row, k += piece) {
+      all.set(hosts[p].subarray(k, k + piece), at)
+    }
+    start += piece
+  })
+  return all
 }

@@ -1,8 +1,8 @@
 // Kernels: WGSL files with blanks, filled in, compiled once, and kept.
 //
-// A kernel file is plain WGSL but for words in double braces. {{params}} declares the variable `params` of the
-// file's own `struct Params` (32-bit scalars only), in whichever way this device passes such words; the others
-// are filled with WGSL: `unary.wgsl` with {{f}} = tanh(v) is one kernel, with {{f}} = exp(v) another. Group 0
+// A kernel file is WGSL but for words in double braces. {{params}} declares the variable `params` of the
+// file's own `struct Params` (32-bit scalars only), in whichever way this device passes such words; the rest
+// is filled with WGSL: `unary.wgsl` with {{f}} = tanh(v) is one kernel, with {{f}} = exp(v) another. Group 0
 // holds the storage buffers in the order of their bindings. Next: recorder.ts, device.ts.
 
 import { UnrolledError } from '../check.ts'
@@ -14,7 +14,7 @@ export interface Kernel {
   readonly name: KernelName
   readonly pipeline: GPUComputePipeline
   readonly layout: GPUBindGroupLayout
-  /** r for each buffer that is read, w for each that is written: kernels of one signature share bind groups */
+  /** r for each buffer that is read, w for each that is written: what bind groups depend on */
   readonly signature: string
   /** whether its params travel in the command */
   readonly immediates: boolean

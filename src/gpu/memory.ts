@@ -110,7 +110,7 @@ export class BufferPool {
   }
 
   giveBuffer(buffer: Buffer): void {
-    // Sizes that never come back must not pile up: the bound is that of the cpu's pool, and for the same reason.
+    // Sizes that never come back must not pile up: bounded as in the cpu's pool, and for the same reason.
     if (this.pooled + buffer.size > Math.max(2 * this.most, 2 ** 20)) this.empty()
     const list = this.waiting.get(buffer.size)
     this.pooled += buffer.size

@@ -1,5 +1,5 @@
-// Work for the device, in the order of the calls: dispatches and copies go into one command buffer, which is
-// submitted when somebody reads. So a whole training step (forward, backward, clip, update) is one submission.
+// Work for the device, in the order of the calls: dispatches and copies go into one command buffer, submitted
+// when somebody reads. So a whole training step (forward, backward, clip, update) is one submission.
 //
 // What differs from one dispatch to the next (sizes, offsets, numbers) are 32-bit words. Up to 16 of them
 // travel in the command itself (immediates); more, or all where immediates are missing, go into slots of a

@@ -28,8 +28,9 @@ interface Plan {
 }
 
 export function reduce(
-  device: GpuDevice, op: 'sum' | 'max', X: Buffer, x: View, axes: readonly number[],
+  device: GpuDevice, op: 'sum' | 'max', x: View, axes: readonly number[],
 ): Memory {
+  const X = device.floats(op, x)
   const kept = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis))
   const strides = stridesOf(x.shape)
   const pick = (list: readonly number[], of: readonly number[]) => of.map((axis) => list[axis])
@@ -43,9 +44,10 @@ export function reduce(
   const chunks = outputs < ENOUGH ? Math.min(ENOUGH, Math.ceil(count / PIECE)) : 1
   const first = run(device, op, X, plan, Math.max(1, chunks))
   if (chunks <= 1) return first
-  const rest: Plan = { outputs, count: chunks, offset: 0, kept: [outputs, 0, chunks], reduced: [chunks, 0, 1] }
-  const y = run(device, op, first.buffer!, rest, 1)
-  device.giveBack(first)
+  const y = run(device, op, first.buffer!, {
+    outputs, count: chunks, offset: 0, kept: [outputs, 0, chunks], reduced: [chunks, 0, 1],
+  }, 1)
+  device.free(first)
   return y
 }
 

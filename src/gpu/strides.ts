@@ -18,7 +18,8 @@ export interface Walk {
 export function walkOver(shape: Shape, strides: readonly (readonly number[])[]): Walk {
   const { sizes, strides: merged } = mergeAxes(shape, strides)
   const missing = 4 - sizes.length
-  const fill = (list: readonly number[], value: number) => [...new Array<number>(missing).fill(value), ...list]
+  const fill = (list: readonly number[], value: number) =>
+    [...new Array<number>(missing).fill(value), ...list]
   return { sizes: fill(sizes, 1), strides: merged.map((list) => fill(list, 0)) }
 }
 
