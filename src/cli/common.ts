@@ -1,21 +1,13 @@
-// What several commands share: devices by name, models by folder, measuring, how a text begins, breathing.
+// What several commands share: models by folder, measuring, how a text begins, breathing.
 
-import { cpu } from '../cpu/device.ts'
 import type { Vocabulary } from '../data/text.ts'
 import type { Device } from '../device.ts'
 import { loadLanguageModel, type LoadedLanguageModel } from '../io/node-language-model.ts'
 import { evaluate, type Evaluation } from '../train/evaluate.ts'
 import type { LanguageModel } from '../train/language-model.ts'
 
-export const DEVICES = ['auto', 'cpu'] as const
-
 /** Seeds that the command line takes: the upper half of a key is left for streams of their own. */
 export const LARGEST_SEED = 2 ** 32 - 1
-
-/** Opens a device: auto takes the fastest there is. */
-export function openDevice(_name: (typeof DEVICES)[number]): Device {
-  return cpu()
-}
 
 /**
  * Lets what waits have its turn. On the cpu nothing else ever pauses a run, so without this a reader that

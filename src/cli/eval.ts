@@ -4,7 +4,8 @@
 import { UnrolledError } from '../check.ts'
 import { loadText } from '../data/node-corpus.ts'
 import { printable } from '../data/printable.ts'
-import { DEVICES, measure, openDevice, openModel } from './common.ts'
+import { measure, openModel } from './common.ts'
+import { deviceOptions, openDevice } from './device-option.ts'
 import { defineCommand, type Values } from './options.ts'
 import { progress } from './progress.ts'
 
@@ -19,7 +20,7 @@ export const evalCommand = defineCommand({
       type: 'count', max: 1024, default: 32,
       help: 'the text is cut into up to N streams, read side by side; 1 reads it as one, slowly',
     },
-    device: { type: 'choice', choices: DEVICES, default: 'auto', help: 'where to compute' },
+    ...deviceOptions,
     json: { type: 'flag', help: 'one JSON object on stdout, nothing else' },
   },
   example: 'npx unrolled eval --model runs/moby-dick --data chapter.txt',
@@ -27,7 +28,7 @@ export const evalCommand = defineCommand({
 
 /** Prints loss, bits per character and perplexity; the exit code. */
 export async function runEval(options: Values<typeof evalCommand.options>): Promise<number> {
-  const { model, vocabulary } = openModel(options.model, openDevice(options.device))
+  const { model, vocabulary } = openModel(options.model, await openDevice(options))
   const source = printable(options.data)
   const ids = vocabulary.encode(loadText(options.data), source)
   if (ids.length < 2) throw new UnrolledError(`${source}: has 1 character; 2 or more are needed`)

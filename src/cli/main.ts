@@ -1,4 +1,4 @@
-// The command line: npx unrolled train | sample | eval | gradcheck. Each command is a file beside this one.
+// The command line: npx unrolled train | sample | eval | gradcheck | devices. Each command is a file beside this one.
 //
 // Bad input gives one line on stderr and a non-zero exit code: 2 when the arguments do not fit, 1 for
 // everything else. A stack trace is printed only with --debug. A reader that closes the pipe early (| head)
@@ -8,6 +8,7 @@ import { version } from '../../package.json'
 import { UnrolledError } from '../check.ts'
 import { printable } from '../data/printable.ts'
 import { errorCode, reasonOf } from '../io/reasons.ts'
+import { devicesCommand, runDevices } from './devices.ts'
 import { evalCommand, runEval } from './eval.ts'
 import { gradcheckCommand, runGradcheck } from './gradcheck.ts'
 import { helpText } from './help.ts'
@@ -40,6 +41,7 @@ const entries: ReadonlyMap<string, Entry> = new Map([
   ['sample', entry(sampleCommand, runSample)],
   ['eval', entry(evalCommand, runEval)],
   ['gradcheck', entry(gradcheckCommand, runGradcheck)],
+  ['devices', entry(devicesCommand, runDevices)],
 ])
 
 function overview(): string {

@@ -2,7 +2,8 @@
 
 import { random } from '../random.ts'
 import { sample } from '../train/evaluate.ts'
-import { breathe, DEVICES, LARGEST_SEED, openDevice, opening, openModel, say } from './common.ts'
+import { breathe, LARGEST_SEED, opening, openModel, say } from './common.ts'
+import { deviceOptions, openDevice } from './device-option.ts'
 import { defineCommand, UsageError, type Values } from './options.ts'
 
 export const sampleCommand = defineCommand({
@@ -19,7 +20,7 @@ export const sampleCommand = defineCommand({
     },
     length: { type: 'count', default: 500, help: 'characters to draw' },
     seed: { type: 'countOrZero', max: LARGEST_SEED, default: 1, help: 'another seed, another text' },
-    device: { type: 'choice', choices: DEVICES, default: 'auto', help: 'where to compute' },
+    ...deviceOptions,
   },
   example: 'npx unrolled sample --model runs/moby-dick --prompt "The whale" --temperature 0.7',
 })
@@ -30,7 +31,7 @@ export async function runSample(options: Values<typeof sampleCommand.options>): 
   if (prompt === '') {
     throw new UsageError('--prompt: is empty; leave it out to begin at the beginning of a line')
   }
-  const { model, vocabulary } = openModel(options.model, openDevice(options.device))
+  const { model, vocabulary } = openModel(options.model, await openDevice(options))
   const start = prompt === undefined ? opening(vocabulary) : vocabulary.encode(prompt, '--prompt')
   await say(prompt ?? '')
   let begun = prompt !== undefined // empty lines before the text's first are not shown

@@ -1,7 +1,8 @@
 // The options of npx unrolled train, and what holds between them. Read next: train.ts.
 
 import { CELLS } from '../train/language-model.ts'
-import { DEVICES, LARGEST_SEED } from './common.ts'
+import { LARGEST_SEED } from './common.ts'
+import { deviceOptions } from './device-option.ts'
 import { defineCommand, UsageError, type Values } from './options.ts'
 
 export const trainCommand = defineCommand({
@@ -41,7 +42,7 @@ export const trainCommand = defineCommand({
     epochs: { type: 'count', help: 'stop after N passes through the text' },
     minutes: { type: 'positive', help: 'stop after X minutes, 2 by default; the last validation is extra' },
     seed: { type: 'countOrZero', max: LARGEST_SEED, default: 1, help: 'of everything random' },
-    device: { type: 'choice', choices: DEVICES, default: 'auto', help: 'where to compute' },
+    ...deviceOptions,
     sampleEvery: {
       type: 'countOrZero', default: 100,
       help: 'steps between two samples, with one more at the end; 0 for none',

@@ -12,7 +12,8 @@ import { random } from '../random.ts'
 import { sample } from '../train/evaluate.ts'
 import { type LanguageModel, languageModel } from '../train/language-model.ts'
 import { train } from '../train/loop.ts'
-import { breathe, measure, openDevice } from './common.ts'
+import { breathe, measure } from './common.ts'
+import { openDevice } from './device-option.ts'
 import { type Interruption, listenForSignals } from './interrupt.ts'
 import { jsonReporter, type Reporter, textReporter } from './reporter.ts'
 import { checkTogether, type TrainValues } from './train-options.ts'
@@ -36,7 +37,7 @@ export async function runTrain(options: TrainValues): Promise<number> {
   const form = formOf(options, texts)
   checkMemory(options, form)
   if (options.out !== undefined) checkFolder(options.out)
-  const model = languageModel(form, { device: openDevice(options.device), rng: random(options.seed) })
+  const model = languageModel(form, { device: await openDevice(options), rng: random(options.seed) })
   const reporter = options.json ? jsonReporter() : textReporter()
   reporter.begin(describe(options, texts, model))
   const interruption = listenForSignals()

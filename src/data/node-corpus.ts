@@ -8,6 +8,7 @@ import { join } from 'node:path'
 
 import { UnrolledError } from '../check.ts'
 import { errorCode, reasonOf } from '../io/reasons.ts'
+import { resolvePackage } from '../node-packages.ts'
 import { printable } from './printable.ts'
 import { textOf } from './utf8.ts'
 
@@ -67,17 +68,6 @@ export function loadText(path: string): string {
     throw new UnrolledError(`${source}: cannot be read: ${reasonOf(error)}`)
   }
   return textOf(bytes, source)
-}
-
-function resolvePackage(name: string, from: readonly string[]): string | null {
-  for (const place of from) {
-    try {
-      return createRequire(place).resolve(name)
-    } catch {
-      // not there; the next place may have it
-    }
-  }
-  return null
 }
 
 // Moby-Dick comes as a function that returns [{ chapter, title, text }, ...].

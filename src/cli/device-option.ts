@@ -1,0 +1,56 @@
+// Where a command computes: --device and --adapter, and the device that they open. auto takes a graphics card
+// where there is one, else the cpu; gpu takes a card, else a driver that computes on the cpu, and says so.
+// Read next: ../gpu/node-provider.ts, how adapters are found; devices.ts, which lists them.
+
+import { cpu } from '../cpu/device.ts'
+import type { Device } from '../device.ts'
+import { NoAdapterError } from '../gpu/adapter.ts'
+import { describeAdapter, hasDawn, mayHaveHardware, requestAdapter } from '../gpu/node-provider.ts'
+import { gpu } from '../gpu/open.ts'
+import { type OptionTable, UsageError } from './options.ts'
+
+export const deviceOptions = {
+  device: {
+    type: 'choice', choices: ['auto', 'cpu', 'gpu'], default: 'auto',
+    help: 'where to compute; auto takes a graphics card where there is one, gpu also a software adapter',
+  },
+  adapter: {
+    type: 'text', value: 'NAME', help: 'part of the name of the gpu to take; npx unrolled devices lists them',
+  },
+} as const satisfies OptionTable
+
+export interface DeviceValues {
+  readonly device: 'auto' | 'cpu' | 'gpu'
+  readonly adapter: string | undefined
+}
+
+/**
+ * Opens the device that the options name.
+ * @throws UsageError when they exclude each other
+ * @throws UnrolledError, one line with the remedy, when there is no such device or it does not work
+ */
+export async function openDevice({ device, adapter }: DeviceValues): Promise<Device> {
+  if (adapter === '') throw new UsageError('--adapter "": must be part of the name of an adapter')
+  if (device === 'cpu' && adapter !== undefined) {
+    throw new UsageError('--adapter chooses among gpus; it does not go with --device cpu')
+  }
+  if (device === 'cpu') return cpu()
+  if (device === 'auto' && adapter === undefined) return await openHardware() ?? cpu()
+  const { name, driver, kind } = describeAdapter(await requestAdapter({ adapter }))
+  if (kind === 'software') {
+    const why = adapter === undefined ? 'no graphics card was found; computing on' : 'computing on'
+    process.stderr.write(`unrolled: note: ${why} ${name} (${driver}), a gpu in software\n`)
+  }
+  return gpu({ adapter })
+}
+
+// Without a card, or without Dawn, nothing is loaded and nothing is said.
+async function openHardware(): Promise<Device | null> {
+  if (!hasDawn() || !mayHaveHardware()) return null
+  try {
+    return await gpu({ kind: 'hardware' })
+  } catch (error) {
+    if (error instanceof NoAdapterError) return null
+    throw error
+  }
+}
