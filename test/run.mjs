@@ -4,6 +4,7 @@
 //   node test/run.mjs tape cpu         only the files whose names contain one of these words
 //   node test/run.mjs --long           test/long/*.test.ts, the slow proofs
 //   node test/run.mjs --dir FOLDER --timeout SECONDS
+//   UNROLLED_ADAPTER=llvmpipe node test/run.mjs     on another gpu than SwiftShader (test/gpu-adapter.ts)
 //
 // uvu ends with code 0 when a test's promise never settles, so the code alone proves nothing: a file counts
 // as passed only with uvu's own summary, at least one test in it, and a reason for whatever it skipped.
@@ -79,7 +80,9 @@ async function compile(file) {
 
 function execute(path) {
   return new Promise((done) => {
-    const { FORCE_COLOR, ...env } = { ...process.env, NO_COLOR: '1' }
+    // Caches stay inside: the software adapter is unpacked here, not among the user's files.
+    const caches = join(root, 'node_modules', '.cache')
+    const { FORCE_COLOR, ...env } = { ...process.env, NO_COLOR: '1', XDG_CACHE_HOME: caches }
     // detached: a process group of its own, so that whatever the test has started ends with it
     const child = spawn(process.execPath, ['--enable-source-maps', '--expose-gc', path], {
       cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'],

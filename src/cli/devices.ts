@@ -81,9 +81,9 @@ function details({ driver, features, limits }: AdapterInfo): string[] {
   return [
     `       driver    ${printable(driver)}`,
     `       features  ${kernels.join(', ') || 'none of those that kernels use'}${lacks}`,
-    `       limits    a workgroup has ${limits.maxComputeInvocationsPerWorkgroup} threads and ` +
-      `${bytes(limits.maxComputeWorkgroupStorageSize)}; a kernel ` +
-      `${limits.maxStorageBuffersPerShaderStage} buffers of up to ${bytes(limits.maxStorageBufferBindingSize)}`,
+    `       limits    workgroups of ${limits.maxComputeInvocationsPerWorkgroup} threads that share ` +
+      `${bytes(limits.maxComputeWorkgroupStorageSize)}; buffers up to ` +
+      `${bytes(limits.maxStorageBufferBindingSize)}, ${limits.maxStorageBuffersPerShaderStage} to a kernel`,
   ]
 }
 

@@ -1,4 +1,4 @@
-// The command line: npx unrolled train | sample | eval | gradcheck | devices. Each command is a file beside this one.
+// The command line: npx unrolled train | sample | eval | gradcheck | devices. Each is a file beside this one.
 //
 // Bad input gives one line on stderr and a non-zero exit code: 2 when the arguments do not fit, 1 for
 // everything else. A stack trace is printed only with --debug. A reader that closes the pipe early (| head)

@@ -29,8 +29,17 @@ export class NoAdapterError extends UnrolledError {
   override name = 'NoAdapterError'
 }
 
+type Names = Pick<GPUAdapterInfo, 'vendor' | 'architecture' | 'device' | 'description'>
+
+/** What of a GPUAdapter is read here. */
+export interface AdapterLike {
+  readonly info: Names & Partial<Pick<GPUAdapterInfo, 'isFallbackAdapter'>>
+  readonly features: Iterable<string>
+  readonly limits: object
+}
+
 /** What is known about an adapter. `backend` is the interface below WebGPU, '' where nobody tells. */
-export function describe(adapter: GPUAdapter, backend: string): AdapterInfo {
+export function describe(adapter: AdapterLike, backend: string): AdapterInfo {
   const { info } = adapter
   // Dawn writes 'llvmpipe-llvm-15-0-6-256-bits-'; browsers leave most of these empty.
   const named = info.device || [info.vendor, info.architecture].filter(Boolean).join(' ')
@@ -49,19 +58,19 @@ export function describe(adapter: GPUAdapter, backend: string): AdapterInfo {
 }
 
 // llvmpipe is Mesa's lavapipe; Microsoft's is called Basic Render.
-function kindOf(info: GPUAdapterInfo): AdapterKind {
+function kindOf(info: AdapterLike['info']): AdapterKind {
   if (info.device === 'null-backend') return 'null'
-  const isSoftware = /llvmpipe|lavapipe|swiftshader|basic render/i.test(allNames(info))
+  const isSoftware = /llvmpipe|lavapipe|swiftshader|basic.render/i.test(allNames(info))
   return isSoftware || info.isFallbackAdapter ? 'software' : 'hardware'
 }
 
-const allNames = (info: GPUAdapterInfo): string =>
+const allNames = (info: Names): string =>
   [info.vendor, info.architecture, info.device, info.description].join(' ')
 
 const letters = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]+/g, '-')
 
 /** Whether it is of the kind, and the name is part of one of its own: 'NVIDIA H200' fits nvidia-h200. */
-export function fits(adapter: GPUAdapter, { adapter: name = '', kind = 'any' }: AdapterRequest): boolean {
+export function fits(adapter: AdapterLike, { adapter: name = '', kind = 'any' }: AdapterRequest): boolean {
   if (!letters(allNames(adapter.info)).includes(letters(name))) return false
   return kind === 'any' || kind === kindOf(adapter.info)
 }

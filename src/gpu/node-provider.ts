@@ -141,13 +141,13 @@ function isChosen(adapter: GPUAdapter, request: AdapterRequest): boolean {
 }
 
 function refusal({ adapter, kind = 'any' }: AdapterRequest, seen: readonly GPUAdapter[]): string {
-  const there = seen.map((one) => inOneLine(describeAdapter(one))).join(', ') || 'none'
+  const there = seen.map((one) => inOneLine(describeAdapter(one))).join(', ') || 'none at all'
   const what = kind === 'any' ? 'adapter' : `${kind} adapter`
   if (adapter) {
-    return `gpu: no ${what} has ${JSON.stringify(adapter)} in its name; there are: ${there}; ` +
+    return `gpu: no ${what} has ${JSON.stringify(adapter)} in its name (there is ${there}); ` +
       'npx unrolled devices lists them'
   }
-  if (kind === 'hardware') return `gpu: no hardware adapter was found; there are: ${there}; install its driver`
+  if (kind === 'hardware') return `gpu: no hardware adapter was found (there is ${there}); install its driver`
   return 'gpu: no adapter was found; install a driver of Vulkan, or for one that computes on the cpu ' +
     '(Linux on x64 only) run: npm i @sparticuz/chromium'
 }

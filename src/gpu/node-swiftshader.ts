@@ -91,7 +91,7 @@ function keepLibrary(path: string): boolean {
 
 let hasLoader: boolean | undefined
 
-/** Whether the system has a loader of Vulkan's drivers: without it Dawn finds none, and complains on stderr. */
+/** Whether the system has a loader of Vulkan's drivers: without it Dawn finds none, and complains. */
 export function canLoadVulkan(): boolean {
   return hasLoader ??= process.platform !== 'linux' || keepLibrary(LOADER) // before we bring our own
 }

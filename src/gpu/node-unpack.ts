@@ -1,4 +1,4 @@
-// A few files out of a compressed archive, unpacked once into a folder and checked at every start (Node only).
+// A few files out of an archive, unpacked once into a folder and checked at every start (Node only).
 //
 // The last file written is contents.json, each file's SHA-256. What is not as it says (a half-written folder,
 // one that a cleaner has been through, a damaged file) is written anew. Each file is written under another

@@ -18,11 +18,12 @@ export async function requestAdapter(request: AdapterRequest = {}): Promise<GPUA
   const options: GPURequestAdapterOptions = { powerPreference: 'high-performance', forceFallbackAdapter }
   const adapter = await navigator.gpu.requestAdapter(options)
   if (adapter !== null && fits(adapter, request)) return adapter
-  const wanted = [kind === 'any' ? '' : `of the kind ${kind}`, name && `with ${JSON.stringify(name)} in its name`]
-  const which = wanted.filter(Boolean).join(' ')
+  const which = [
+    kind === 'any' ? '' : `of the kind ${kind}`, name && `with ${JSON.stringify(name)} in its name`,
+  ].filter(Boolean).join(' ')
   const there = adapter === null ? 'none' : describeAdapter(adapter).name
   throw new NoAdapterError(`gpu: this browser gives no adapter${which && ` ${which}`}; it gives ${there}; ` +
-    "its settings may have turned graphics acceleration off")
+    'its settings may have turned graphics acceleration off')
 }
 
 /** What is known about an adapter; a browser tells little. */
