@@ -120,17 +120,21 @@ export async function requestAdapter(request: AdapterRequest = {}): Promise<GPUA
     return adapter
   }
   await (dawn ??= loadDawn()) // where it is missing, that is what has to be said
+  const { adapter: name, kind } = request
+  const mayBePackaged = kind !== 'hardware' && /^(swift|$)/i.test(name ?? '')
+  if (mayBePackaged && name) { // no need to look at the others
+    const adapter = await packaged(flags)
+    if (adapter !== null && fits(adapter, request)) return adapter
+  }
   const seen: GPUAdapter[] = []
   for await (const adapter of installed(flags)) {
     seen.push(adapter)
     if (isChosen(adapter, request)) return adapter
   }
-  const software = seen.find((adapter) => fits(adapter, request))
-  if (software !== undefined) return software
-  const wantsPackaged = request.kind !== 'hardware' && /^$|swift|google/i.test(request.adapter ?? '')
-  const last = wantsPackaged ? await packaged(flags) : null
-  if (last === null) throw new NoAdapterError(refusal(request, seen))
-  return last
+  const software = seen.find((adapter) => fits(adapter, request)) ??
+    (mayBePackaged && !name ? await packaged(flags) : null)
+  if (software === null) throw new NoAdapterError(refusal(request, seen))
+  return software
 }
 
 // The first that fits, but a software one only where it was asked for: hardware may still come.

@@ -99,11 +99,17 @@ export function canLoadVulkan(): boolean {
 // The variables that name the only driver to use; older loaders know the second.
 const VARIABLES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES']
 
+let prepared: Promise<string> | undefined
+
 /**
  * Makes SwiftShader ready for this process; the path of its manifest. Where the system has no loader of
  * drivers, SwiftShader's own is brought into the process: Dawn then finds it by its name.
  */
-export async function prepareSwiftShader(packaged: Packaged): Promise<string> {
+export function prepareSwiftShader(packaged: Packaged): Promise<string> {
+  return prepared ??= prepare(packaged)
+}
+
+async function prepare(packaged: Packaged): Promise<string> {
   const folder = await unpackSwiftShader(packaged)
   if (!canLoadVulkan() && !keepLibrary(join(folder, LOADER))) {
     throw new SwiftShaderError(`gpu: SwiftShader's loader does not load; start Node so: ${startLine(folder)}`)
