@@ -1,10 +1,21 @@
-// Opens a gpu: an adapter, all that it offers, and a device on it. Next: device.ts.
+// Opens a gpu: an adapter, all that it offers, and a device on it. Next: device.ts; adapter.ts.
 
+import { describeAdapter, requestAdapter } from '#gpu-provider'
 import type { Device } from '../device.ts'
+import type { AdapterRequest } from './adapter.ts'
 import { GpuDevice } from './device.ts'
 
 /** What a GPUDevice may have that kernels make use of, when the adapter has it. */
 const WANTED = ['shader-f16', 'subgroups', 'timestamp-query'] as const
+
+/**
+ * Opens a gpu, float32: hardware before software, or what is asked for.
+ * @throws UnrolledError, one line with the remedy, when there is no such adapter
+ */
+export async function gpu(request: AdapterRequest = {}): Promise<GpuDevice> {
+  const adapter = await requestAdapter(request)
+  return openOn(adapter, describeAdapter(adapter).name)
+}
 
 /** A device on an adapter. */
 export async function openOn(adapter: GPUAdapter, name: string): Promise<GpuDevice> {

@@ -1,0 +1,91 @@
+// Commands on a gpu: the cpu's numbers, nothing but JSON on stdout, one line on stderr, an end by itself, and
+// Ctrl-C and SIGTERM as on the cpu.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { spawn } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { buildCommand, root, tiny, words } from './command.ts'
+import { testAdapter } from './gpu-adapter.ts'
+
+const test = suite('gpu command')
+const { path, folder, run, remove } = buildCommand()
+test.after(remove)
+
+const text = join(folder, 'text.txt')
+writeFileSync(text, words(30))
+const train = ['train', '--data', text, ...tiny, '--sample-every', '0', '--json']
+const { adapter } = testAdapter
+const onGpu = ['--device', 'gpu', ...(adapter === undefined ? [] : ['--adapter', adapter])]
+
+interface Event {
+  event: string
+  step: number
+  loss?: number
+}
+
+const events = (stdout: string) => stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as Event)
+
+// What Dawn itself says about an adapter; SwiftShader gives it no occasion.
+const ours = (stderr: string) => stderr.replace(/^Warning: .*\n/gm, '')
+
+const note = /^(unrolled: note: computing on \S+ \(.*\), a gpu in software\n)?$/
+
+test('the same losses as on the cpu; the model that it saves works on both', () => {
+  const saved = join(folder, 'saved')
+  const [gpu, cpu] = [[...onGpu, '--out', saved], ['--device', 'cpu']].map((device) => {
+    const ran = run([...train, '--steps', '10', ...device], root)
+    assert.is(ran.status, 0, ran.stderr)
+    assert.match(ours(ran.stderr), device.includes('gpu') ? note : /^$/)
+    return events(ran.stdout).flatMap(({ loss }) => loss ?? [])
+  })
+  assert.is(gpu.length, 11) // with the validation
+  for (const [i, loss] of gpu.entries()) {
+    assert.ok(Math.abs(loss - cpu[i]) <= 1e-4 * cpu[i], `step ${i + 1}: ${loss}, on the cpu ${cpu[i]}`)
+  }
+  const measured = [onGpu, ['--device', 'cpu']].map((device) => {
+    const ran = run(['eval', '--model', saved, '--data', text, '--json', ...device], root)
+    assert.is(ran.status, 0, ran.stderr)
+    return (JSON.parse(ran.stdout) as { loss: number }).loss
+  })
+  assert.ok(Math.abs(measured[0] - measured[1]) <= 1e-4 * measured[1], measured.join())
+  const sampled = run(['sample', '--model', saved, '--length', '5', ...onGpu], root)
+  assert.is(sampled.status, 0, sampled.stderr)
+})
+
+/** Trains until the third step has been told, sends the signal, and waits for the end. */
+function interrupted(signal: NodeJS.Signals, out: string) {
+  const args = [path, ...train, '--minutes', '5', ...onGpu, '--out', out]
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  let [stdout, stderr] = ['', '']
+  child.stderr.setEncoding('utf8').on('data', (data) => { stderr += data })
+  child.stdout.setEncoding('utf8').on('data', (data) => {
+    if (!/"step":3/.test(stdout) && /"step":3/.test(stdout + data)) child.kill(signal)
+    stdout += data
+  })
+  return new Promise<{ stdout: string, stderr: string, how: number | string | null }>((done) => {
+    child.on('close', (code, by) => done({ stdout, stderr, how: code ?? by }))
+  })
+}
+
+for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+  test(`${signal}: saved after the present step, exit code ${code}`, async () => {
+    const out = join(folder, signal)
+    const { stdout, stderr, how } = await interrupted(signal, out)
+    assert.is(how, code, stderr)
+    assert.match(ours(stderr), note)
+    assert.equal(events(stdout).slice(-2).map(({ event }) => event), ['saved', 'done'])
+    const { status } = run(['eval', '--model', out, '--data', text], root)
+    assert.is(status, 0)
+  })
+}
+
+test('killed outright it leaves nothing behind', async () => {
+  const out = join(folder, 'killed')
+  assert.is((await interrupted('SIGKILL', out)).how, 'SIGKILL')
+  assert.is(existsSync(out), false)
+})
+
+test.run()
