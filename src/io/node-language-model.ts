@@ -14,7 +14,7 @@ import type { Device } from '../device.ts'
 import { loadParameters } from '../nn/linear.ts'
 import { random } from '../random.ts'
 import { CELLS, type LanguageModel, languageModel, type LanguageModelForm } from '../train/language-model.ts'
-import { loadModel, saveModel } from './node-files.ts'
+import { type FileContents, loadModel, modelFiles, type SavedModel, saveModel } from './node-files.ts'
 import type { HostTensor } from './safetensors.ts'
 
 /** What a folder holds: a net, and the characters that its symbols stand for. */
@@ -35,6 +35,17 @@ export interface LoadedLanguageModel {
 export async function saveLanguageModel(
   dir: string, model: LanguageModel, vocabulary: Vocabulary,
 ): Promise<void> {
+  saveModel(dir, await asSaved(model, vocabulary))
+}
+
+/** What saveLanguageModel writes, to be written together with other files: its errors, and no file yet. */
+export async function languageModelFiles(
+  dir: string, model: LanguageModel, vocabulary: Vocabulary,
+): Promise<FileContents[]> {
+  return modelFiles(dir, await asSaved(model, vocabulary))
+}
+
+async function asSaved(model: LanguageModel, vocabulary: Vocabulary): Promise<SavedModel> {
   const { symbols, ...form } = model.form
   if (vocabulary.size !== symbols) {
     throw new UnrolledError(`saveLanguageModel: the vocabulary has ${vocabulary.size} characters, ` +
@@ -47,7 +58,7 @@ export async function saveLanguageModel(
     tensors.set(name, { shape: x.shape, data })
   }
   const config = { kind: 'language model', unit: 'character', ...form, vocabulary: vocabulary.toJSON() }
-  saveModel(dir, { tensors, config })
+  return { tensors, config }
 }
 
 /**
@@ -97,7 +108,7 @@ function readForm(
 }
 
 /** A damaged configuration must not make us allocate a net that the file cannot fill. */
-function checkSize(
+export function checkSize(
   source: string, { hidden, embed, layers }: LanguageModelForm, tensors: ReadonlyMap<string, HostTensor>,
 ): void {
   const saved = [...tensors.values()].reduce((total, x) => total + x.data.length, 0)
