@@ -62,7 +62,7 @@ export {
 } from './nn/unroll.ts'
 
 export {
-  type Bptt, bptt, type Net, type TruncatedBptt, truncatedBptt, type TruncationOptions,
+  type Bptt, bptt, type Held, type Net, type TruncatedBptt, truncatedBptt, type TruncationOptions,
 } from './train/bptt.ts'
 export { clipByGlobalNorm, clipByNorm, clipByValue, type Clipped, requireFinite } from './train/clip.ts'
 export {
@@ -72,7 +72,8 @@ export {
   type CellName, type LanguageModel, languageModel, type LanguageModelForm, type SequenceModel,
   sequenceModel, type SequenceModelParts,
 } from './train/language-model.ts'
-export { type StepEvent, train, type TrainOptions } from './train/loop.ts'
+export { type StepEvent, train, Training, type TrainOptions } from './train/loop.ts'
+export type { TrainingState } from './train/training-state.ts'
 export {
   adagrad, type AdagradOptions, adam, type AdamOptions, adamw, rmsprop, type RmspropOptions, sgd,
   type SgdOptions,

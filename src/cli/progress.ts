@@ -16,6 +16,8 @@ export interface ProgressStream {
 export interface ProgressFields {
   /** share of the run that is done, 0 to 1 */
   fraction: number
+  /** share that was done before, when a run is gone on with: for the time that is left; 0 by default */
+  before?: number
   /** number of the step, from 1: in plain lines only, a bar has no room for it */
   step?: number
   /** nats per token */
@@ -145,7 +147,7 @@ function describe(fields: ProgressFields, elapsed: number, short = false): Map<s
     const brief = few ? `${Math.round(tokensPerSecond)}/s` : `${(tokensPerSecond / 1000).toFixed(1)}k/s`
     parts.set('speed', short ? brief : long)
   }
-  const left = formatTime(elapsed * (1 - done) / done) + (short ? '' : ' left')
+  const left = formatTime(elapsed * (1 - done) / (done - (fields.before ?? 0))) + (short ? '' : ' left')
   parts.set('time', done === 1 ? formatTime(elapsed) + (short ? '' : ' in all') : left)
   return parts
 }

@@ -5,10 +5,17 @@ import { printable } from '../data/printable.ts'
 import type { Evaluation } from '../train/evaluate.ts'
 import type { StepEvent } from '../train/loop.ts'
 import { progress } from './progress.ts'
+import { shellWord } from './run-folder.ts'
+import type { beginning } from './train-plan.ts'
+
+/** The event that begins a run: see `beginning` in train-plan.ts. */
+export type Beginning = ReturnType<typeof beginning>
 
 export interface Reporter {
-  /** what is about to be trained, on what */
-  begin(description: string): void
+  /** what is about to be trained, on what: for people, and for programs */
+  begin(description: string, facts: Beginning): void
+  /** instead of `begin`: a run goes on after this step; the share that is done, and lines for people */
+  resume(step: number, fraction: number, description: string): void
   /** the last step has `fraction` 1 */
   step(event: StepEvent): void
   sample(step: number, text: string): void
@@ -24,13 +31,17 @@ export interface Reporter {
   done(step: number, next: readonly string[]): void
 }
 
-/** One JSON object a line; each names its event first. Losses are in nats per token. */
-export function jsonReporter(): Reporter {
-  const print = (object: Record<string, unknown>) => process.stdout.write(`${JSON.stringify(object)}\n`)
+/**
+ * One JSON object a line; each names its event first. Losses are in nats per token.
+ * @param write takes each line, with its end
+ */
+export function jsonReporter(write: (line: string) => unknown): Reporter {
+  const print = (object: Record<string, unknown>) => { write(`${JSON.stringify(object)}\n`) }
   const saved = (dir: string) => print({ event: 'saved', dir })
   const done = (step: number) => print({ event: 'done', step })
   return {
-    begin: () => {},
+    begin: (_, facts) => print(facts),
+    resume: (step) => print({ event: 'resume', step }),
     step: ({ fraction: _, ...event }) => print(event),
     sample: (step, text) => print({ event: 'sample', step, text }),
     measuring: () => {},
@@ -46,6 +57,18 @@ export function jsonReporter(): Reporter {
   }
 }
 
+/** What ends a run's lines. @param dir where it was saved, if it was */
+export function closingLines(dir: string | undefined, step: number): string[] {
+  const lines: string[] = []
+  jsonReporter((line) => lines.push(line)).interrupted(step, dir)
+  return lines
+}
+
+/** For metrics.jsonl: the same lines but the last, which are written together with the last save. */
+export function metricsReporter(write: (line: string) => unknown): Reporter {
+  return { ...jsonReporter(write), saved: () => {}, interrupted: () => {}, done: () => {} }
+}
+
 const RECENT = 20 // steps that the loss and the speed shown are the mean of: single ones jump
 const FAR_ABOVE = 1.25 // times the loss of the first step, which is that of guessing
 
@@ -54,20 +77,27 @@ export function textReporter(): Reporter {
   const shown = progress({ stream: process.stdout, isTTY: process.stdout.isTTY === true })
   const recent: StepEvent[] = []
   let clipped = 0
+  let steps = 0 // that were seen
+  let before = 0 // share of the run that was done when it was gone on with
   let first = Infinity // the first step's loss
   const mean = (value: (event: StepEvent) => number): number =>
     recent.reduce((sum, event) => sum + value(event), 0) / recent.length
   return {
     begin: (description) => shown.line(`${description}\n`),
+    resume(step, fraction, description) {
+      before = fraction
+      shown.line(`${description}\ngoing on from step ${step}\n`)
+    },
     step(event) {
+      steps++
       if (event.clipped) clipped++
       if (event.step === 1) first = event.loss
       recent.push(event)
       if (recent.length > RECENT) recent.shift()
       const { fraction, step, gradNorm } = event
       shown.update({
-        fraction, step, loss: mean((e) => e.loss), bitsPerChar: mean((e) => e.bitsPerChar), gradNorm,
-        clipped: clipped / step, tokensPerSecond: mean((e) => e.tokensPerSecond),
+        fraction, before, step, loss: mean((e) => e.loss), bitsPerChar: mean((e) => e.bitsPerChar), gradNorm,
+        clipped: clipped / steps, tokensPerSecond: mean((e) => e.tokensPerSecond),
       })
       if (fraction === 1) shown.done()
     },
@@ -79,7 +109,8 @@ export function textReporter(): Reporter {
     saved: (dir) => shown.line(`saved ${dir}/model.safetensors and ${dir}/config.json`),
     interrupted(step, dir) {
       shown.done()
-      const kept = dir === undefined ? 'nothing is kept; --out DIR would save it' : `saved ${printable(dir)}`
+      const kept = dir === undefined ? 'nothing is kept; --out DIR would save it'
+        : `saved ${printable(dir)}; npx unrolled train --resume ${shellWord(dir)} goes on`
       shown.line(`interrupted at step ${step}; ${kept}`)
     },
     failed: () => shown.done(),
@@ -91,5 +122,22 @@ export function textReporter(): Reporter {
       }
       shown.line([`trained ${step} step${step === 1 ? '' : 's'}. What to try next:`, ...next].join('\n  '))
     },
+  }
+}
+
+/** Tells all of them. */
+export function together(reporters: readonly Reporter[]): Reporter {
+  const all = (tell: (reporter: Reporter) => void): void => { reporters.forEach(tell) }
+  return {
+    begin: (description, facts) => all((to) => to.begin(description, facts)),
+    resume: (step, fraction, description) => all((to) => to.resume(step, fraction, description)),
+    step: (event) => all((to) => to.step(event)),
+    sample: (step, text) => all((to) => to.sample(step, text)),
+    measuring: (step, share) => all((to) => to.measuring(step, share)),
+    validation: (step, result) => all((to) => to.validation(step, result)),
+    saved: (dir) => all((to) => to.saved(dir)),
+    interrupted: (step, dir) => all((to) => to.interrupted(step, dir)),
+    failed: () => all((to) => to.failed()),
+    done: (step, next) => all((to) => to.done(step, next)),
   }
 }

@@ -49,7 +49,13 @@ export const trainCommand = defineCommand({
     validateEvery: {
       type: 'countOrZero', default: 0, help: 'steps between two validations; 0 for one at the end only',
     },
-    out: { type: 'folder', help: 'save the model here, at the end or on Ctrl-C' },
+    out: { type: 'folder', help: 'save the run here, on the way, at the end and on Ctrl-C' },
+    saveEvery: { type: 'count', help: 'steps between two saves; about every ten seconds by default' },
+    resume: {
+      type: 'folder',
+      help: 'go on with the run in this folder, as if it had never stopped; --steps, --epochs or --minutes ' +
+        'give it a later end',
+    },
     json: { type: 'flag', help: 'one JSON object a line on stdout, nothing else' },
   },
   excludes: [['steps', 'epochs', 'minutes'], ['corpus', 'data'], ['corpus', 'valid']],
@@ -65,6 +71,7 @@ export type TrainValues = Values<typeof trainCommand.options>
 export function checkTogether(options: TrainValues): void {
   const { valid, data, window, horizon, schedule, steps, epochs, cell, layers, dropout } = options
   const refuse = (text: string): never => { throw new UsageError(`train: ${text}`) }
+  if (options.saveEvery !== undefined && options.out === undefined) refuse('--save-every goes with --out DIR')
   if (valid !== undefined && data === undefined) refuse('--valid FILE goes with --data FILE')
   if (horizon !== undefined && horizon < window) {
     refuse(`--horizon ${horizon} is shorter than --window ${window}; it must not be`)

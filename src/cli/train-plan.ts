@@ -1,10 +1,9 @@
 // What a training run is made of, from its options: the texts, the net's form and whether it fits the
 // memory, the optimiser, the schedule, the end; and the words before and after it. Read next: train.ts.
 
-import { existsSync } from 'node:fs'
 import { totalmem } from 'node:os'
-import { join } from 'node:path'
 
+import { version } from '../../package.json'
 import { UnrolledError } from '../check.ts'
 import { loadCorpus, loadText } from '../data/node-corpus.ts'
 import { codePointName, printable } from '../data/printable.ts'
@@ -15,6 +14,7 @@ import type { LanguageModel, LanguageModelForm } from '../train/language-model.t
 import type { TrainOptions } from '../train/loop.ts'
 import { adagrad, adam, adamw, rmsprop, sgd } from '../train/optimizers.ts'
 import { constant, cosine, type Schedule, stepDecay, warmup } from '../train/schedule.ts'
+import { shellWord } from './run-folder.ts'
 import type { TrainValues } from './train-options.ts'
 
 const optimizers = { adam, adamw, sgd, rmsprop, adagrad }
@@ -84,7 +84,7 @@ export function checkMemory(options: TrainValues, { symbols: V }: LanguageModelF
 
 /** The loop's options. */
 export function trainOptions(options: TrainValues, texts: Texts, model: LanguageModel): TrainOptions {
-  const { batch, window, horizon, clip, minutes = 2 } = options
+  const { batch, window, horizon, clip, minutes = MINUTES } = options
   const optimizer = optimizers[options.optimizer]({ learningRate: learningRateOf(options) })
   const perEpoch = new Streams(texts.train, batch).windows(window)
   const steps = options.steps ?? (options.epochs === undefined ? undefined : options.epochs * perEpoch)
@@ -93,6 +93,15 @@ export function trainOptions(options: TrainValues, texts: Texts, model: Language
   // Parameters take the first numbers of the seed's stream; dropout draws from a stream of its own.
   const rng = random(options.seed + 2 ** 32)
   return { model, ids: texts.train, batch, window, horizon, clip, optimizer, schedule, rng, stop }
+}
+
+const MINUTES = 2
+
+/** The options with what they mean by default: another version may mean something else by it. */
+export function resolved(options: TrainValues): TrainValues {
+  const { window, horizon = window, steps, epochs } = options
+  const minutes = steps === undefined && epochs === undefined ? options.minutes ?? MINUTES : undefined
+  return { ...options, horizon, minutes, lr: learningRateOf(options) }
 }
 
 export function learningRateOf({ lr, optimizer, cell }: TrainValues): number {
@@ -112,21 +121,32 @@ function scheduleOf(name: TrainValues['schedule'], steps: number): Schedule {
 
 /** What is about to happen, in a few lines. */
 export function describe(options: TrainValues, texts: Texts, model: LanguageModel): string {
-  const { cell, hidden, layers, embed, batch, window, horizon = window, clip, optimizer, out } = options
+  const { cell, hidden, layers, embed, batch, window, horizon = window, clip, optimizer } = options
   const number = (n: number) => n.toLocaleString('en-US')
-  const weights = [...model.parameters.values()].reduce((total, x) => total + x.size, 0)
-  const lines = [
+  return [
     `${texts.name}: ${number(texts.train.length)} characters to train on, ${number(texts.valid.length)} ` +
       `held out, ${texts.vocabulary.size} different ones`,
-    `${cell}: ${layers} x ${hidden} units, embedding ${embed}, ${number(weights)} parameters, on ` +
+    `${cell}: ${layers} x ${hidden} units, embedding ${embed}, ${number(countOf(model))} parameters, on ` +
       model.device.name,
     `batch ${batch}, window ${window}, horizon ${horizon}, clip ${clip}, ${optimizer} at ` +
       learningRateOf(options),
-  ]
-  if (out !== undefined && existsSync(join(out, 'model.safetensors'))) {
-    lines.push(`${printable(out)} holds a model already; this one takes its place at the end, or on Ctrl-C`)
+  ].join('\n')
+}
+
+function countOf(model: LanguageModel): number {
+  return [...model.parameters.values()].reduce((total, x) => total + x.size, 0)
+}
+
+/** The same for a program: the event that begins metrics.jsonl. */
+export function beginning(options: TrainValues, texts: Texts, model: LanguageModel) {
+  const { cell, hidden, layers, embed, dropout, batch, window, horizon = window, clip, optimizer } = options
+  return {
+    event: 'begin' as const, version, name: texts.name, unit: 'character' as const,
+    cell, hidden, layers, embed, dropout, batch, window, horizon, clip, optimizer,
+    learningRate: learningRateOf(options), parameters: countOf(model), symbols: texts.vocabulary.size,
+    trainTokens: texts.train.length, validTokens: texts.valid.length, device: model.device.name,
+    seed: options.seed,
   }
-  return lines.join('\n')
 }
 
 /** Commands that make sense after this run, each a line that can be typed. */
@@ -136,7 +156,7 @@ export function whatNext({ out }: TrainValues, { vocabulary }: Texts): string[] 
     'npx unrolled gradcheck',
   ]
   if (out === undefined) return ['npx unrolled train --out runs/mine      keeps the model', ...more]
-  const dir = /^[\w./-]+$/.test(out) ? out : JSON.stringify(out)
+  const dir = shellWord(out)
   const prompt = [...'The whale'].every((symbol) => vocabulary.has(symbol)) ? ' --prompt "The whale"' : ''
   return [
     `npx unrolled sample --model ${dir}${prompt} --temperature 0.7`,

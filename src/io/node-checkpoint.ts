@@ -59,13 +59,14 @@ export function loadCheckpoint(path: string): Checkpoint {
   }
   const { format, ...rest } = parseObject(json, `${source}, its ${KEY}`)
   if (typeof format === 'number' && format > FORMAT) {
-    throw new UnrolledError(`${source}: was made by a later version of unrolled (format ${format}, this one ` +
-      `knows ${FORMAT}); npm i unrolled@latest may help`)
+    throw new UnrolledError(`${source}: was made by a later version of unrolled (format ${format}, this ` +
+      `one knows ${FORMAT}); npm i unrolled@latest may help`)
   }
   if (metadata.get(CHECKSUM) !== checksum(json, tensors)) {
     throw new UnrolledError(`${source}: is damaged: its contents are not those that its checksum was made of`)
   }
-  return { state: { ...readNumbers(rest, source), tensors }, notes: isJsonObject(rest.notes) ? rest.notes : {} }
+  const { notes } = rest
+  return { state: { ...readNumbers(rest, source), tensors }, notes: isJsonObject(notes) ? notes : {} }
 }
 
 /** Over names, shapes and numbers; what an evening's training hangs on should not change unnoticed. */
