@@ -50,7 +50,7 @@ export { gru, type GruState } from './nn/gru.ts'
 export { jordan, type JordanOptions, type JordanState } from './nn/jordan.ts'
 export { lstm, type LstmOptions, type LstmState } from './nn/lstm.ts'
 export {
-  embedding, type EmbeddingOptions, type HasParameters, type Layer, linear, type LinearOptions,
+  drawUniform, embedding, type EmbeddingOptions, type HasParameters, type Layer, linear, type LinearOptions,
   loadParameters, parameters,
 } from './nn/linear.ts'
 export {
@@ -85,6 +85,7 @@ export { constant, cosine, type Schedule, stepDecay, warmup } from './train/sche
 
 export { heldOut, type HeldOutWindow, Streams, type Window } from './data/streams.ts'
 export { type Split, splitText, Vocabulary } from './data/text.ts'
+export { type AnyVocabulary, wordsOf, WordVocabulary } from './data/words.ts'
 export {
   decodeSafetensors, encodeSafetensors, type FileType, type HostTensor, type SafetensorsContents,
 } from './io/safetensors.ts'

@@ -23,6 +23,7 @@ export interface ProgressFields {
   /** nats per token */
   loss?: number
   bitsPerChar?: number
+  perplexity?: number
   /** norm of the gradient before clipping */
   gradNorm?: number
   /** share of the steps that were clipped, 0 to 1 */
@@ -132,11 +133,15 @@ function plainLine(fields: ProgressFields, elapsed: number): string {
 
 // Name of each field and its text, in the order shown. The short form fits 80 columns together with a bar.
 function describe(fields: ProgressFields, elapsed: number, short = false): Map<string, string> {
-  const { loss, bitsPerChar, gradNorm, clipped, tokensPerSecond } = fields
+  const { loss, bitsPerChar, perplexity, gradNorm, clipped, tokensPerSecond } = fields
   const done = doneShare(fields)
   const parts = new Map([['done', `${Math.floor(100 * done)} %`]]) // 100 % means that it is over
   if (loss !== undefined) parts.set('loss', `loss ${loss.toFixed(3)}`)
   if (bitsPerChar !== undefined) parts.set('bits', `${bitsPerChar.toFixed(3)} ${short ? 'b/c' : 'bits/char'}`)
+  if (perplexity !== undefined) {
+    const number = perplexity < 100_000 ? perplexity.toFixed(1) : perplexity.toPrecision(3)
+    parts.set('bits', `${short ? 'ppl' : 'perplexity'} ${number}`)
+  }
   if (gradNorm !== undefined) parts.set('norm', `norm ${gradNorm.toPrecision(3)}`)
   if (clipped !== undefined) {
     parts.set('clipped', `${short ? 'clip' : 'clipped'} ${Math.round(100 * clipped)} %`)

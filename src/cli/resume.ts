@@ -13,8 +13,9 @@ import type { TrainingState } from '../train/training-state.ts'
 import { flagName, type Option, parseCommand, UsageError } from './options.ts'
 import { shellWord } from './run-folder.ts'
 import { CHECKPOINT, readRun, type RunNotes } from './run-notes.ts'
-import { trainCommand, type TrainValues } from './train-options.ts'
-import { resolved, type Texts } from './train-plan.ts'
+import type { Texts } from './texts.ts'
+import { dependsOnEnd, trainCommand, type TrainValues } from './train-options.ts'
+import { resolved } from './train-plan.ts'
 
 const ENDS = ['steps', 'epochs', 'minutes'] as const
 const BESIDE = ['resume', ...ENDS, 'saveEvery', 'json', 'device', 'data', 'valid', 'test']
@@ -71,7 +72,7 @@ export function resume(dir: string, values: TrainValues, given: ReadonlySet<stri
   const before = parsed(notes.options, source)
   const ends = ENDS.filter((key) => given.has(key))
   const newEnd = ends.some((key) => values[key] !== before[key])
-  if (newEnd && before.schedule !== 'constant') {
+  if (newEnd && dependsOnEnd(before.schedule)) {
     throw new UsageError(`train: --${ends.join(', --')} cannot change in this run: its --schedule ` +
       `${before.schedule} was laid out up to the end that it was begun with; leave it out`)
   }
@@ -101,7 +102,7 @@ function parsed(kept: JsonObject, source: string): TrainValues {
 }
 
 function checkFiles(options: TrainValues): void {
-  for (const key of ['data', 'valid'] as const) {
+  for (const key of ['data', 'valid', 'test'] as const) {
     const path = options[key]
     if (path === undefined || existsSync(path)) continue
     throw new UnrolledError(`${printable(path)}: there is no such file any more; --${key} FILE says where ` +
@@ -117,17 +118,17 @@ export function checkSameTexts({ dir, options, notes }: Resumed, texts: Texts): 
   const hashes = hashesOf(texts)
   const other = Object.keys({ ...notes.texts, ...hashes }).find((key) => notes.texts[key] !== hashes[key])
   if (other === undefined) return
-  const held = other === 'valid' && options.valid !== undefined
-  const source = held ? printable(options.valid!) : texts.name
+  const file = other === 'valid' || other === 'test' ? options[other] : undefined
+  const source = file === undefined ? texts.name : printable(file)
   throw new UnrolledError(`${source}: is not the text that the run in ${printable(dir)} was begun with ` +
-    `(its ${other} part differs); --${held ? 'valid' : 'data'} FILE names the right one`)
+    `(its ${other} part differs); --${file === undefined ? 'data' : other} FILE names the right one`)
 }
 
 /** What to say when the run has ended already, and nothing was asked that would go on. */
 export function hasEnded({ dir, options, state }: Resumed): string {
   const more = options.epochs !== undefined ? `--epochs ${2 * options.epochs}`
     : options.steps !== undefined ? `--steps ${2 * options.steps}` : `--minutes ${2 * (options.minutes ?? 2)}`
-  const next = options.schedule === 'constant' ? `--resume ${shellWord(dir)} ${more} would go on`
+  const next = !dependsOnEnd(options.schedule) ? `--resume ${shellWord(dir)} ${more} would go on`
     : `its --schedule ${options.schedule} ended there, so that only a new run can go further`
   return `${printable(dir)}: this run ended at step ${state.steps}, as it was to; ${next}`
 }

@@ -14,7 +14,7 @@ import { join } from 'node:path'
 
 import { UnrolledError } from '../check.ts'
 import { printable } from '../data/printable.ts'
-import type { Vocabulary } from '../data/text.ts'
+import type { AnyVocabulary } from '../data/words.ts'
 import { encodeCheckpoint } from '../io/node-checkpoint.ts'
 import { ensureFolder, removeTemporaries, writeTogether } from '../io/node-files.ts'
 import { languageModelFiles } from '../io/node-language-model.ts'
@@ -35,7 +35,7 @@ const FILES = [METRICS, 'model.safetensors', 'config.json', 'plots', 'report.htm
 export interface Saved {
   readonly training: Training
   readonly model: LanguageModel
-  readonly texts: { readonly vocabulary: Vocabulary }
+  readonly texts: { readonly vocabulary: AnyVocabulary }
 }
 
 export interface RunFolderOptions {

@@ -1,4 +1,4 @@
-// npx unrolled train: a recurrent character model, trained through time on a book or on a text of yours.
+// npx unrolled train: a recurrent model of characters or words, trained through time on a book or a text.
 //
 // On a terminal one line shows how far it is; elsewhere plain lines; with --json one JSON object a line on
 // stdout and nothing else. Samples of the model's own text come in between; at the end the validation loss
@@ -12,22 +12,24 @@ import { join } from 'node:path'
 import { NonFiniteError } from '../check.ts'
 import { printable } from '../data/printable.ts'
 import { checkFolder } from '../io/node-files.ts'
+import { drawUniform } from '../nn/linear.ts'
 import { random } from '../random.ts'
 import { sample } from '../train/evaluate.ts'
 import { type LanguageModel, languageModel } from '../train/language-model.ts'
 import { Training } from '../train/loop.ts'
-import { breathe, measure, openDevice } from './common.ts'
+import { breathe, measure, neverDrawn, openDevice } from './common.ts'
 import { type Interruption, listenForSignals } from './interrupt.ts'
 import { UsageError } from './options.ts'
 import {
-  closingLines, jsonReporter, metricsReporter, type Reporter, textReporter, together,
+  closingLines, jsonReporter, type Measurement, metricsReporter, type Reporter, textReporter, together,
 } from './reporter.ts'
 import { checkSameTexts, hasEnded, hashesOf, keptOptions, resume, type Resumed } from './resume.ts'
 import { earlierFolder, RunFolder, shellWord } from './run-folder.ts'
 import { hasUnfinishedRun } from './run-notes.ts'
+import { lineBreak, loadTexts, type Texts } from './texts.ts'
 import { checkTogether, type TrainValues } from './train-options.ts'
 import {
-  beginning, checkMemory, describe, formOf, learningRateOf, loadTexts, type Texts, trainOptions, whatNext,
+  beginning, checkMemory, describe, formOf, learningRateOf, stepsPerEpoch, trainOptions, whatNext,
 } from './train-plan.ts'
 
 /** What the parts of a run share. */
@@ -55,6 +57,7 @@ export async function runTrain(values: TrainValues, given: ReadonlySet<string>):
   checkMemory(options, form)
   if (options.out !== undefined) checkFolder(options.out)
   const model = languageModel(form, { device: openDevice(options.device), rng: random(options.seed) })
+  if (options.init !== undefined) drawUniform(model.parameters, options.init, random(options.seed))
   const training = new Training(trainOptions(options, texts, model))
   if (resumed && !takeOver(resumed, training)) return 0
   const folder = openFolder(options, texts)
@@ -94,9 +97,9 @@ function openFolder(options: TrainValues, texts: Texts): RunFolder | null {
   return new RunFolder({ dir, saveEvery, keep: { options: keptOptions(options), texts: hashesOf(texts) } })
 }
 
-function reporterOf({ json }: TrainValues, folder: RunFolder | null): Reporter {
-  const shown = json ? jsonReporter((line) => process.stdout.write(line)) : textReporter()
-  return folder ? together([shown, metricsReporter((line) => { folder.line(line) })]) : shown
+function reporterOf({ json, unit }: TrainValues, folder: RunFolder | null): Reporter {
+  const shown = json ? jsonReporter(unit, (line) => process.stdout.write(line)) : textReporter(unit)
+  return folder ? together([shown, metricsReporter(unit, (line) => { folder.line(line) })]) : shown
 }
 
 /** Says what is about to happen, and what becomes of what the folder holds. */
@@ -126,9 +129,11 @@ async function trainAndSave(run: Run): Promise<number> {
   const told = await follow(run)
   const step = training.steps
   if (interruption.exitCode === undefined) await validate(run)
+  if (interruption.exitCode === undefined) await testAtEnd(run)
   const { exitCode } = interruption
   const finished = exitCode === undefined
-  await folder?.save(run, { told, finished, last: closingLines(folder.dir, step) })
+  // A validation that was told before a test was interrupted comes again, with all that followed the step.
+  await folder?.save(run, { told: told && finished, finished, last: closingLines(folder.dir, step) })
   if (exitCode !== undefined) {
     reporter.interrupted(step, folder?.dir)
     return exitCode
@@ -160,44 +165,65 @@ async function follow(run: Run): Promise<boolean> {
 
 /** What follows a step: a sample and a validation, if it is their turn; whether no signal came on the way. */
 async function between(run: Run, fraction: number): Promise<boolean> {
-  const { options: { sampleEvery, validateEvery }, training: { steps }, interruption } = run
+  const { options, texts, training: { steps }, interruption } = run
+  const { sampleEvery, validateEvery, epochs } = options
   const isQuiet = (): boolean => interruption.exitCode === undefined
   const isTurn = (every: number): boolean => every > 0 && steps % every === 0
   if (isQuiet() && (isTurn(sampleEvery) || (sampleEvery > 0 && fraction === 1))) await sampleText(run)
-  if (isQuiet() && isTurn(validateEvery) && fraction < 1) await validate(run)
+  const epochEnds = epochs !== undefined && isTurn(stepsPerEpoch(options, texts))
+  if (isQuiet() && (isTurn(validateEvery) || epochEnds) && fraction < 1) await validate(run)
   return isQuiet()
 }
 
 const ENOUGH = new Error('a validation that was interrupted')
 
-/** The loss on held-out text, told; nothing is told when a signal comes on the way. */
-async function validate({ texts, model, training, reporter, interruption }: Run): Promise<void> {
+/** The loss on held-out text, told. */
+async function validate(run: Run): Promise<void> {
+  const { valid, before } = run.texts
+  await tellLoss(run, 'validation', { ids: valid, before })
+}
+
+/** The loss on the text given with --test, read as one stream: each token has all of the text before it. */
+async function testAtEnd(run: Run): Promise<void> {
+  const { test, vocabulary } = run.texts
+  if (test === undefined) return
+  await tellLoss(run, 'test', { ids: test, before: lineBreak(vocabulary), streams: 1 })
+}
+
+/** Measures a loss and tells it; nothing is told when a signal comes on the way. */
+async function tellLoss(
+  { model, training, reporter, interruption }: Run, what: Measurement,
+  { ids, ...text }: { ids: Int32Array, before: number | undefined, streams?: number },
+): Promise<void> {
   const { steps } = training
   const tell = (share: number): void => {
     if (interruption.exitCode !== undefined) throw ENOUGH
-    reporter.measuring(steps, share)
+    reporter.measuring(what, steps, share)
   }
   try {
-    reporter.validation(steps, await measure(model, texts.valid, { before: texts.before, tell }))
+    reporter.measured(what, steps, await measure(model, ids, { ...text, tell }))
   } catch (error) {
     if (error !== ENOUGH) throw error
   }
 }
 
 /**
- * A few lines of the model's own, told, going on from the first 64 characters of the held-out text, with the
+ * A few lines of the model's own, told, going on from the first 64 symbols of the held-out text, with the
  * same random numbers each time: samples can be compared. Nothing is told when a signal comes on the way.
  */
 async function sampleText({ options, texts, model, training, reporter, interruption }: Run): Promise<void> {
   const symbols: number[] = []
   const prompt = texts.valid.slice(0, 64) // a net that carried its state all along is lost without a past
-  const draws = sample(model, { prompt, length: 200, temperature: 0.7, rng: random(options.seed) })
+  const { vocabulary } = texts
+  const without = neverDrawn(vocabulary)
+  const length = vocabulary.unit === 'word' ? 50 : 200
+  const draws = sample(model, { prompt, length, temperature: 0.7, without, rng: random(options.seed) })
   for await (const symbol of draws) {
     symbols.push(symbol)
     await breathe()
     if (interruption.exitCode !== undefined) return
   }
-  reporter.sample(training.steps, texts.vocabulary.decode(symbols))
+  reporter.sample(training.steps, vocabulary.decode(symbols))
 }
 
 /** The same error, in terms of the options that can be changed. */

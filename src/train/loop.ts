@@ -10,12 +10,13 @@
 
 import { checkCount, UnrolledError } from '../check.ts'
 import { Streams } from '../data/streams.ts'
+import { mul } from '../ops/elementwise.ts'
 import { stack } from '../ops/move.ts'
 import type { Random } from '../random.ts'
 import { unowned, untracked } from '../scope.ts'
 import { Tape } from '../tape.ts'
 import { dispose, tensor, type Tensor, type Tree } from '../tensor.ts'
-import { truncatedBptt, type TruncatedBptt } from './bptt.ts'
+import { type Net, truncatedBptt, type TruncatedBptt } from './bptt.ts'
 import { checkNorm, clipByGlobalNorm } from './clip.ts'
 import { inUnits } from './evaluate.ts'
 import { type SequenceModel, withDropout } from './language-model.ts'
@@ -35,6 +36,11 @@ export interface TrainOptions {
   horizon?: number
   /** bound on the global gradient norm; Infinity for none */
   clip: number
+  /**
+   * differentiate the sum over the window's steps of the mean over streams, as Zaremba et al. 2014 do, not
+   * the mean over both: gradients and their norm are `window` times as large, losses still told per token
+   */
+  sumSteps?: boolean
   optimizer: Optimizer
   schedule: Schedule
   /** draws dropout masks */
@@ -47,11 +53,12 @@ export interface StepEvent {
   readonly event: 'step'
   /** from 1 */
   readonly step: number
-  /** the pass through the text, from 1 */
+  /** the pass through the text that this step belongs to, from 1 */
   readonly epoch: number
   /** nats per token, over this window */
   readonly loss: number
   readonly bitsPerChar: number
+  readonly perplexity: number
   /** before clipping */
   readonly gradNorm: number
   readonly clipped: boolean
@@ -74,6 +81,13 @@ export async function* train(options: TrainOptions): AsyncGenerator<StepEvent> {
   } finally {
     training.dispose()
   }
+}
+
+/** The net as this run differentiates it. */
+function asTrained({ model, rng, sumSteps = false }: TrainOptions): Net<Tree> {
+  const net = withDropout(model, rng)
+  if (!sumSteps) return net
+  return { ...net, loss: (logits, targets) => mul(net.loss(logits, targets), targets.shape[0]) }
 }
 
 /** A training that is taken step by step: it can be saved between two of them, and gone on with later. */
@@ -99,8 +113,7 @@ export class Training {
         `${window + 1}: take a smaller batch or window, or more text`)
     }
     this.initial = unowned(() => model.initial(batch))
-    const net = withDropout(model, options.rng)
-    this.bptt = truncatedBptt(net, { every: window, horizon, initial: this.initial })
+    this.bptt = truncatedBptt(asTrained(options), { every: window, horizon, initial: this.initial })
   }
 
   /** How many steps were taken so far. */
@@ -203,7 +216,7 @@ export class Training {
 
   /** One update from the window at the present place. */
   private async update(learningRate: number) {
-    const { options: { model, optimizer, window, clip }, bptt } = this
+    const { options: { model, optimizer, window, clip, sumSteps = false }, bptt } = this
     const { inputs, targets } = this.streams.window(this.position, window)
     const tape = new Tape()
     let told: Tensor // [3]
@@ -215,9 +228,9 @@ export class Training {
     } finally {
       tape.close()
     }
-    const [loss, gradNorm, clipped] = await told.read().finally(() => told.dispose())
+    const [total, gradNorm, clipped] = await told.read().finally(() => told.dispose())
     checkNorm(gradNorm, `the gradient norm of step ${this.taken + 1}`)
-    return { loss, bitsPerChar: inUnits(loss).bitsPerChar, gradNorm, clipped: clipped === 1 }
+    return { ...inUnits(sumSteps ? total / window : total), gradNorm, clipped: clipped === 1 }
   }
 
   /** Symbols of all streams as a tensor [T, B]. */
