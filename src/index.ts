@@ -50,7 +50,7 @@ export { gru, type GruState } from './nn/gru.ts'
 export { jordan, type JordanOptions, type JordanState } from './nn/jordan.ts'
 export { lstm, type LstmOptions, type LstmState } from './nn/lstm.ts'
 export {
-  embedding, type EmbeddingOptions, type HasParameters, type Layer, linear, type LinearOptions,
+  drawUniform, embedding, type EmbeddingOptions, type HasParameters, type Layer, linear, type LinearOptions,
   loadParameters, parameters,
 } from './nn/linear.ts'
 export {
@@ -62,7 +62,7 @@ export {
 } from './nn/unroll.ts'
 
 export {
-  type Bptt, bptt, type Net, type TruncatedBptt, truncatedBptt, type TruncationOptions,
+  type Bptt, bptt, type Held, type Net, type TruncatedBptt, truncatedBptt, type TruncationOptions,
 } from './train/bptt.ts'
 export { clipByGlobalNorm, clipByNorm, clipByValue, type Clipped, requireFinite } from './train/clip.ts'
 export {
@@ -72,7 +72,8 @@ export {
   type CellName, type LanguageModel, languageModel, type LanguageModelForm, type SequenceModel,
   sequenceModel, type SequenceModelParts,
 } from './train/language-model.ts'
-export { type StepEvent, train, type TrainOptions } from './train/loop.ts'
+export { type StepEvent, train, Training, type TrainOptions } from './train/loop.ts'
+export type { TrainingState } from './train/training-state.ts'
 export {
   adagrad, type AdagradOptions, adam, type AdamOptions, adamw, rmsprop, type RmspropOptions, sgd,
   type SgdOptions,
@@ -84,6 +85,7 @@ export { constant, cosine, type Schedule, stepDecay, warmup } from './train/sche
 
 export { heldOut, type HeldOutWindow, Streams, type Window } from './data/streams.ts'
 export { type Split, splitText, Vocabulary } from './data/text.ts'
+export { type AnyVocabulary, wordsOf, WordVocabulary } from './data/words.ts'
 export {
   decodeSafetensors, encodeSafetensors, type FileType, type HostTensor, type SafetensorsContents,
 } from './io/safetensors.ts'

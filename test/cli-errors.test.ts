@@ -9,7 +9,7 @@ import { join } from 'node:path'
 
 import { decodeSafetensors, encodeSafetensors } from '../src/io/safetensors.ts'
 import { random } from '../src/random.ts'
-import { buildCommand, bytesOf, tiny, words } from './command.ts'
+import { buildCommand, bytesOf, RUN_FILES, tiny, words } from './command.ts'
 
 const test = suite('cli errors')
 const { folder, run, remove } = buildCommand()
@@ -71,7 +71,14 @@ const usage: [args: string, line: RegExp][] = [
   ['train --valid text.txt', /^train: --valid FILE goes with --data FILE$/],
   ['train --horizon 3', /^train: --horizon 3 is shorter than --window 64; it must not be$/],
   ['train --schedule step', /^train: --schedule step has to know how long the run is; give --steps or/],
-  ['train --dropout 0.5', /^train: --dropout falls between layers; give --layers 2 or more$/],
+  ['train --test FILE', /^train: --test FILE goes with --data FILE$/],
+  ['train --min-count 3', /^train: --min-count N goes with --unit word$/],
+  ['train --unit words', /^--unit words: must be one of character, word; did you mean word\?$/],
+  ['train --tie', /^train: --tie needs vectors of the hidden size; --embed is 64, --hidden 128$/],
+  ['train --decay 0.5', /^train: --decay X goes with --schedule decay$/],
+  ['train --decay-after 4 --schedule step', /^train: --decay-after N goes with --schedule decay$/],
+  ['train --decay 1', /^--decay 1: must be a number above 0 and below 1$/],
+  ['train --init 0', /^--init 0: must be a positive number$/],
   ['train --dropout 0.5 --layers 2 --cell jordan', /^train: --dropout is not for the jordan cell$/],
   ['sample', /^sample: --model is needed: the folder that train --out made$/],
   ['sample --model model --temperature 0', /^--temperature 0: must be a positive number$/],
@@ -147,7 +154,7 @@ test('a run that diverges says so and what to lower; the older model stays, bit 
     assert.match(message, line)
     assert.match(message, /; try a smaller --lr \(it was 1e\+\d+\) or --clip \(it was (5|1e\+38)\)$/)
   }
-  assert.equal(readdirSync(at('model')).sort(), ['config.json', 'model.safetensors'])
+  assert.equal(readdirSync(at('model')).sort(), RUN_FILES)
 })
 
 /** A copy of the model, to be damaged. */
@@ -219,7 +226,13 @@ test('a configuration that disagrees with the weights, or makes no sense', () =>
     [{ layers: undefined }, /says layers is missing; it must be/],
     [{ cell: 'transformer' }, /says cell is "transformer"; it must be one of elman, jordan, lstm, gru$/],
     [{ dropout: 7 }, /says dropout is 7; it must be a number from 0 to below 1$/],
-    [{ kind: 'classifier' }, /^damaged: is not a character language model/],
+    [{ tied: 1 }, /says tied is 1; it must be true or false$/],
+    [{ tied: true }, /^damaged: its configuration and its weights .*: embed is 4, hidden is 8; with tied/],
+    [{ kind: 'classifier' }, /^damaged: is not a language model/],
+    [{ unit: 'byte' }, /^damaged: its unit is "byte"; it must be character or word$/],
+    [{ unit: undefined }, /^damaged: its unit is missing; it must be character or word$/],
+    [{ unit: 'word' }, /^damaged: must be a list of words that holds each once$/],
+    [{ unit: 'word', vocabulary: ['<unk>', '<eos>', 'a', 'a'] }, /^damaged: vocabulary: word 3, a, stands/],
     [{ vocabulary: 'aab' }, /^damaged: vocabulary: character a \(U\+0061\) stands there twice$/],
     [{ vocabulary: 7 }, /^damaged: must be one string that holds every character once$/],
   ] as const) assert.match(unusable(reconfigured(change)), line)

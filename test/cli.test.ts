@@ -7,7 +7,7 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { decodeSafetensors } from '../src/io/safetensors.ts'
-import { buildCommand, bytesOf, root, tiny, words } from './command.ts'
+import { buildCommand, bytesOf, root, RUN_FILES, tiny, words } from './command.ts'
 
 const test = suite('cli')
 const { path, folder, run, remove } = buildCommand()
@@ -72,11 +72,15 @@ test('--json: one object a line, with the promised keys in the promised order', 
     '--out', 'json')
   const all = lines(out)
   assert.equal(all.map(({ event, step }) => [event, step]), [
-    ['step', 1], ['step', 2], ['sample', 2], ['validation', 2], ['step', 3], ['sample', 3],
-    ['validation', 3], ['saved', undefined], ['done', 3],
+    ['begin', undefined], ['step', 1], ['step', 2], ['sample', 2], ['validation', 2], ['step', 3],
+    ['sample', 3], ['validation', 3], ['saved', undefined], ['done', 3],
   ])
   const keys: Record<string, string[]> = {
-    step: ['event', 'step', 'loss', 'bitsPerChar', 'gradNorm', 'clipped', 'tokensPerSecond'],
+    begin: ['event', 'version', 'name', 'unit', 'cell', 'hidden', 'layers', 'embed', 'dropout', 'batch',
+      'window', 'horizon', 'clip', 'optimizer', 'learningRate', 'parameters', 'symbols', 'trainTokens',
+      'validTokens', 'device', 'seed'],
+    step: ['event', 'step', 'epoch', 'loss', 'bitsPerChar', 'gradNorm', 'clipped', 'learningRate',
+      'tokensPerSecond'],
     sample: ['event', 'step', 'text'],
     validation: ['event', 'step', 'loss', 'bitsPerChar', 'perplexity'],
     saved: ['event', 'dir'],
@@ -84,7 +88,7 @@ test('--json: one object a line, with the promised keys in the promised order', 
   }
   for (const line of all) {
     assert.equal(Object.keys(line), keys[line.event])
-    for (const key of keys[line.event].slice(2)) {
+    for (const key of line.event === 'begin' ? [] : keys[line.event].slice(2)) {
       assert.type(line[key], key === 'clipped' ? 'boolean' : key === 'text' ? 'string' : 'number', key)
     }
     if (line.event !== 'step' && line.event !== 'validation') continue
@@ -107,10 +111,10 @@ test('the same seed gives the same bytes and lines, but for the speed; another s
   assert.not.equal(other.told, first.told)
 })
 
-test('what is saved: weights under PyTorch\'s names and a configuration, nothing else', () => {
+test('what is saved: weights under PyTorch\'s names, a configuration, and what --resume needs', () => {
   good(...onText, '--cell', 'gru', '--steps', '1', '--out', 'deep/er')
   const dir = join(folder, 'deep/er')
-  assert.equal(readdirSync(dir).sort(), ['config.json', 'model.safetensors'])
+  assert.equal(readdirSync(dir).sort(), RUN_FILES)
   const { tensors } = decodeSafetensors(readFileSync(join(dir, 'model.safetensors')), 'model')
   const config = JSON.parse(readFileSync(join(dir, 'config.json'), 'utf8')) as Record<string, unknown>
   const V = [...new Set(words(60))].length
@@ -141,12 +145,12 @@ for (const cell of ['elman', 'jordan', 'lstm', 'gru']) {
 test('every option of training is taken', () => {
   const all = (...args: string[]) => lines(good(...onText, '--sample-every', '0', '--json', ...args))
   for (const optimizer of ['adam', 'adamw', 'sgd', 'rmsprop', 'adagrad']) {
-    assert.is(all('--optimizer', optimizer, '--steps', '1').length, 3)
+    assert.is(all('--optimizer', optimizer, '--steps', '1').length, 4)
   }
   for (const schedule of ['constant', 'step', 'cosine', 'warmup']) {
-    assert.is(all('--schedule', schedule, '--steps', '2', '--device', 'cpu').length, 4)
+    assert.is(all('--schedule', schedule, '--steps', '2', '--device', 'cpu').length, 5)
   }
-  assert.is(all('--steps', '2', '--horizon', '20', '--clip', '0.001')[1].clipped, true)
+  assert.is(all('--steps', '2', '--horizon', '20', '--clip', '0.001')[2].clipped, true)
   // 90 % of the text in 4 streams, windows of 8: the passes through it are whole
   const perEpoch = Math.floor((Math.floor(Math.floor(0.9 * words(60).length) / 4) - 1) / 8)
   assert.is(all('--epochs', '2').filter(({ event }) => event === 'step').length, 2 * perEpoch)
@@ -199,11 +203,11 @@ test('without a prompt a text begins with a character, not with empty lines', ()
   }
 })
 
-test('--out onto a model: said at the beginning, replaced at the end; the last --out counts', () => {
+test('--out onto a model: said at the beginning, replaced when it is saved; the last --out counts', () => {
   good(...onText, '--steps', '1', '--out', 'old')
   const before = bytesOf(join(folder, 'old'))
   const out = good(...onText, '--steps', '2', '--out', 'never', '--out', 'old')
-  assert.match(out, /\nold holds a model already; this one takes its place at the end, or on Ctrl-C\n/)
+  assert.match(out, /\nold holds a model already; this one takes its place when it is first saved\n/)
   assert.is.not(bytesOf(join(folder, 'old')), before)
   assert.is(existsSync(join(folder, 'never')), false)
 })
@@ -216,7 +220,8 @@ test('the book by name: what npm start runs', () => {
   const { stdout, stderr, status } = run([...command.split(' '), '--steps', '2', '--hidden', '4', '--embed',
     '2', '--sample-every', '0', '--json', '--out', join(folder, 'book')], root)
   assert.is(status, 0, stderr)
-  assert.equal(lines(stdout).map(({ event }) => event), ['step', 'step', 'validation', 'saved', 'done'])
+  assert.equal(lines(stdout).map(({ event }) => event),
+    ['begin', 'step', 'step', 'validation', 'saved', 'done'])
 })
 
 test('a reader that closes the pipe ends the run at once, quietly, and nothing is saved', () => {

@@ -191,8 +191,8 @@ test('held-out text can be walked twice, and refuses what cannot be', () => {
   assert.is([...windows].length, 2)
   assert.is([...windows].length, 2)
   const none = { batch: 2, window: 3 }
-  assert.is(message(() => heldOut(upTo(1), none)), 'held-out text: has 1 characters; 2 or more are needed')
-  assert.match(message(() => heldOut(upTo(0), { ...none, before: 1 })), /has 0 characters; 1 or more/)
+  assert.is(message(() => heldOut(upTo(1), none)), 'held-out text: has 1 tokens; 2 or more are needed')
+  assert.match(message(() => heldOut(upTo(0), { ...none, before: 1 })), /has 0 tokens; 1 or more/)
   assert.match(message(() => heldOut(upTo(9), { ...none, batch: 0 })), /batch/)
   assert.match(message(() => heldOut(upTo(9), { ...none, window: 1.5 })), /window/)
 })

@@ -1,5 +1,5 @@
-// Ctrl-C and SIGTERM while a net is trained, in processes of their own: the run ends after its present step,
-// what it has learnt is saved, and no empty folder stays behind.
+// Ctrl-C, SIGTERM and SIGHUP while a net is trained, in processes of their own: the run ends after its
+// present step, what it has learnt is saved, and no empty folder stays behind.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -8,7 +8,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { isInterrupted, listenForSignals } from '../src/cli/interrupt.ts'
-import { buildCommand, bytesOf, tiny, words } from './command.ts'
+import { buildCommand, bytesOf, RUN_FILES, tiny, words } from './command.ts'
 
 const test = suite('interrupt')
 const { path, folder, run, remove } = buildCommand()
@@ -46,7 +46,7 @@ const events = (stdout: string) => stdout.trimEnd().split('\n')
 
 /** The model in the folder is whole: it can be measured. */
 function works(dir: string): void {
-  assert.equal(readdirSync(join(folder, dir)).sort(), ['config.json', 'model.safetensors'])
+  assert.equal(readdirSync(join(folder, dir)).sort(), RUN_FILES)
   const { stderr, status } = run(['eval', '--model', dir, '--data', 'text.txt'])
   assert.is(status, 0, stderr)
 }
@@ -60,7 +60,7 @@ test('Ctrl-C: saved in place of an older model, no validation, exit code 130', a
   const all = events(stdout)
   const steps = all.filter(({ event }) => event === 'step')
   assert.ok(steps.length >= 3)
-  assert.equal(all.slice(steps.length), [
+  assert.equal(all.slice(1 + steps.length), [
     { event: 'saved', dir: 'kept' }, { event: 'done', step: steps.length },
   ])
   assert.is.not(bytesOf(join(folder, 'kept')), before)
@@ -71,9 +71,17 @@ test('SIGTERM: the same, exit code 143; told in one line', async () => {
   const { stdout, stderr, how } = await during([...long, '--out', 'deep/er'], /step \d/,
     (child) => child.kill('SIGTERM'))
   assert.equal([how, stderr], [143, ''])
-  assert.match(stdout, /\ninterrupted at step \d+; saved deep\/er\n$/)
+  assert.match(stdout,
+    /\ninterrupted at step \d+; saved deep\/er; npx unrolled train --resume deep\/er goes on\n$/)
   assert.not.match(stdout, /validation|What to try next/)
   works('deep/er')
+})
+
+test('SIGHUP, a terminal that is closed: the same, exit code 129', async () => {
+  const { how } = await during([...long, '--json', '--out', 'hung-up'], /"step":3/,
+    (child) => child.kill('SIGHUP'))
+  assert.is(how, 129)
+  works('hung-up')
 })
 
 test('without --out nothing is kept, and that is said', async () => {
@@ -95,7 +103,7 @@ test('a validation that is under way is left', async () => {
   const slow = ['train', '--data', 'text.txt', '--valid', 'long.txt', ...tiny, '--json']
   const validating = [...slow, '--steps', '1', '--sample-every', '0', '--out', 'validating']
   const { stdout, how } = await during(validating, /"step":1/, (child) => child.kill('SIGINT'))
-  assert.equal([how, events(stdout).map(({ event }) => event)], [130, ['step', 'saved', 'done']])
+  assert.equal([how, events(stdout).map(({ event }) => event)], [130, ['begin', 'step', 'saved', 'done']])
   works('validating')
 })
 
@@ -138,7 +146,7 @@ test('Ctrl-C on a pipe ends the reader too (| tee): the model is saved all the s
   const ended = new Promise((done) => { shell.on('close', done) })
   shell.stdout.once('data', () => { process.kill(-Number(shell.pid), 'SIGINT') }) // all, as a terminal does
   await ended
-  for (let i = 0; i < 100 && !existsSync(join(folder, 'piped/config.json')); i++) {
+  for (let i = 0; i < 100 && !existsSync(join(folder, 'piped/checkpoint.safetensors')); i++) {
     await new Promise((done) => { setTimeout(done, 50) })
   }
   works('piped')

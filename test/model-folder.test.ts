@@ -35,7 +35,7 @@ test('it writes what the command writes', async () => {
   const { model, vocabulary, notes } = loadLanguageModel(dir, { device: cpu() })
   assert.equal(notes, [])
   assert.equal(model.form, { cell: 'lstm', symbols: vocabulary.size, embed: 4, hidden: 8, layers: 2,
-    dropout: 0.1 })
+    dropout: 0.1, tied: false })
   const ids: number[] = []
   const options = { prompt: vocabulary.encode('the '), length: 60, temperature: 0.8, rng: random(3) }
   for await (const id of sample(model, options)) ids.push(id)

@@ -1,6 +1,6 @@
 // What several commands share: models by folder, measuring, how a text begins, breathing.
 
-import type { Vocabulary } from '../data/text.ts'
+import type { AnyVocabulary } from '../data/words.ts'
 import type { Device } from '../device.ts'
 import { loadLanguageModel, type LoadedLanguageModel } from '../io/node-language-model.ts'
 import { evaluate, type Evaluation } from '../train/evaluate.ts'
@@ -43,9 +43,15 @@ export function measure(model: LanguageModel, ids: Int32Array, { before, streams
   return evaluate(model, ids, { before, batch, window: WINDOW, watch })
 }
 
-/** What a model reads before a text that nobody began: a new line, if it knows one. */
-export function opening(vocabulary: Vocabulary): Int32Array {
+/** What a model reads before a text that nobody began: the end of a line, if it knows one. */
+export function opening(vocabulary: AnyVocabulary): Int32Array {
+  if (vocabulary.unit === 'word') return Int32Array.of(vocabulary.eos)
   return vocabulary.encode(vocabulary.has('\n') ? '\n' : vocabulary.symbols[0])
+}
+
+/** The symbol that is never drawn: <unk> is read where a word is not known, and nobody wants to see it. */
+export function neverDrawn(vocabulary: AnyVocabulary): number | undefined {
+  return vocabulary.unit === 'word' ? vocabulary.unknown : undefined
 }
 
 /** The model in a folder, and its vocabulary; what is odd there is said on stderr. */

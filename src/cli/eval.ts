@@ -1,13 +1,14 @@
-// npx unrolled eval: how well a trained model predicts a text, every character counted once, with the state
-// carried over.
+// npx unrolled eval: how well a trained model predicts a text, every character or word counted once,
+// with the state carried over.
 
-import { UnrolledError } from '../check.ts'
-import { loadText } from '../data/node-corpus.ts'
 import { printable } from '../data/printable.ts'
+import type { AnyVocabulary } from '../data/words.ts'
 import { measure, openModel } from './common.ts'
 import { deviceOptions, openDevice } from './device-option.ts'
 import { defineCommand, type Values } from './options.ts'
 import { progress } from './progress.ts'
+import { measuredFields } from './reporter.ts'
+import { heldOutText, lineBreak } from './texts.ts'
 
 export const evalCommand = defineCommand({
   name: 'eval',
@@ -26,21 +27,30 @@ export const evalCommand = defineCommand({
   example: 'npx unrolled eval --model runs/moby-dick --data chapter.txt',
 })
 
-/** Prints loss, bits per character and perplexity; the exit code. */
+/** Prints loss, bits per character (not for words) and perplexity; the exit code. */
 export async function runEval(options: Values<typeof evalCommand.options>): Promise<number> {
   const { model, vocabulary } = openModel(options.model, await openDevice(options))
   const source = printable(options.data)
-  const ids = vocabulary.encode(loadText(options.data), source)
-  if (ids.length < 2) throw new UnrolledError(`${source}: has 1 character; 2 or more are needed`)
+  const ids = heldOutText(vocabulary, options.data)
+  const before = lineBreak(vocabulary)
   const bar = progress({ stream: process.stderr, isTTY: true })
   const tell = (share: number): void => {
     if (process.stderr.isTTY) bar.note(`reading ${source}: ${Math.floor(100 * share)} %`)
   }
-  const result = await measure(model, ids, { streams: options.batch, tell }).finally(bar.done)
+  const result = await measure(model, ids, { before, streams: options.batch, tell }).finally(bar.done)
   const { loss, bitsPerChar, perplexity, tokens } = result
+  const { unit } = vocabulary
+  const bits = unit === 'word' ? '' : `${bitsPerChar.toFixed(4)} bits per character, `
   process.stdout.write(options.json
-    ? `${JSON.stringify({ event: 'validation', ...result })}\n`
-    : `${source}: ${bitsPerChar.toFixed(4)} bits per character, ${loss.toFixed(4)} nats, ` +
-      `perplexity ${perplexity.toFixed(3)}, over ${tokens.toLocaleString('en-US')} characters\n`)
+    ? `${JSON.stringify({ event: 'validation', ...measuredFields(unit, result), tokens })}\n`
+    : `${source}: ${bits}${loss.toFixed(4)} nats, perplexity ${perplexity.toFixed(3)}, ` +
+      `over ${tokens.toLocaleString('en-US')} ${unit}s${unknownAmong(ids, vocabulary)}\n`)
   return 0
+}
+
+/** How many of the words the model did not know: without it a perplexity says little. */
+function unknownAmong(ids: Int32Array, vocabulary: AnyVocabulary): string {
+  if (vocabulary.unit !== 'word') return ''
+  const count = ids.filter((id) => id === vocabulary.unknown).length
+  return `, ${count.toLocaleString('en-US')} of them <unk>`
 }

@@ -1,11 +1,12 @@
-// Ctrl-C (SIGINT) and SIGTERM in a long run: the first asks it to end after its present step, so that what it
-// has learnt can be saved; one that comes later ends the process at once. Signals are heard when the run
-// breathes, between steps. npm passes on a Ctrl-C that the terminal has sent to all: what comes within half
-// a second counts as the same one. Read next: train.ts.
+// Ctrl-C (SIGINT), SIGTERM and a closed terminal (SIGHUP) in a long run: the first asks it to end after its
+// present step, so that what it has learnt can be saved; one that comes later ends the process at once.
+// Signals are heard when the run breathes, between steps. npm passes on a Ctrl-C that the terminal has sent
+// to all: what comes within half a second counts as the same one. Read next: train.ts.
 
-type Signal = 'SIGINT' | 'SIGTERM'
+type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 
-const EXIT_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143 } // 128 + its number
+// 128 + its number
+const EXIT_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
 const SAME = 500 // milliseconds
 
 export interface Interruption {
@@ -34,7 +35,7 @@ export function listenForSignals(now: () => number = () => performance.now()): I
     since = now()
     pending = true
   }
-  const signals: readonly Signal[] = ['SIGINT', 'SIGTERM']
+  const signals: readonly Signal[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
   for (const signal of signals) process.on(signal, heard)
   return {
     get exitCode() { return exitCode },

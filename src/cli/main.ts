@@ -13,7 +13,7 @@ import { evalCommand, runEval } from './eval.ts'
 import { gradcheckCommand, runGradcheck } from './gradcheck.ts'
 import { helpText } from './help.ts'
 import { isInterrupted } from './interrupt.ts'
-import { parseCommand, UsageError, wantsHelp } from './options.ts'
+import { givenOptions, parseCommand, UsageError, wantsHelp } from './options.ts'
 import type { Command, OptionTable, Values } from './options.ts'
 import { runSample, sampleCommand } from './sample.ts'
 import { nearest } from '../suggest.ts'
@@ -27,12 +27,12 @@ interface Entry {
 }
 
 function entry<O extends OptionTable>(
-  command: Command<O>, run: (values: Values<O>) => Promise<number>,
+  command: Command<O>, run: (values: Values<O>, given: ReadonlySet<string>) => Promise<number>,
 ): Entry {
   return {
     summary: command.summary,
     help: () => helpText(command),
-    run: (args) => run(parseCommand(command, args)),
+    run: (args) => run(parseCommand(command, args), givenOptions(command, args)),
   }
 }
 
@@ -92,20 +92,20 @@ function lineOf(error: unknown): string {
 
 /**
  * What we print cannot be printed: nobody reads on, which is no error, or the disk is full. A Ctrl-C that
- * ends the reader (| tee) is for us as well: it is heard after two turns of the event loop; then we may save.
+ * ends the reader (| tee), or a terminal that was closed, is for us as well: its signal is heard after two
+ * turns of the event loop; then we may save.
  */
 function endOfOutput(error: Error): void {
-  if (isInterrupted()) return
-  if (errorCode(error) === 'EPIPE') {
-    setImmediate(() => setImmediate(() => { if (!isInterrupted()) process.exit(0) }))
-    return
-  }
-  process.stderr.write(`unrolled: the output cannot be written: ${reasonOf(error)}\n`)
-  process.exit(1)
+  setImmediate(() => setImmediate(() => {
+    if (isInterrupted()) return
+    if (errorCode(error) === 'EPIPE') process.exit(0)
+    process.stderr.write(`unrolled: the output cannot be written: ${reasonOf(error)}\n`)
+    process.exit(1)
+  }))
 }
 
 process.stdout.on('error', endOfOutput)
-process.stderr.on('error', () => process.exit(1))
+process.stderr.on('error', () => { if (!isInterrupted()) process.exit(1) })
 
 const given = process.argv.slice(2)
 const debug = given.includes('--debug')

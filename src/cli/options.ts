@@ -113,9 +113,27 @@ export function wantsHelp(args: readonly string[]): boolean {
  * @throws UsageError, one line, for the first thing that does not fit
  */
 export function parseCommand<O extends OptionTable>(command: Command<O>, args: readonly string[]): Values<O> {
+  const given = rawValues(command, args)
+  checkExcludes(command, new Set(given.keys()))
+  const values = Object.entries(command.options).map(([key, spec]) =>
+    [key, valueOf(`--${flagName(key)}`, spec, given.get(key), command.name)])
+  return Object.fromEntries(values) as Values<O>
+}
+
+/** The keys of the options that were typed. */
+export function givenOptions<O extends OptionTable>(
+  command: Command<O>, args: readonly string[],
+): ReadonlySet<string> {
+  return new Set(rawValues(command, args).keys())
+}
+
+// What was typed, by key.
+function rawValues<O extends OptionTable>(
+  command: Command<O>, args: readonly string[],
+): Map<string, string | true> {
   const specs = new Map<string, [key: string, spec: Option]>()
   for (const [key, spec] of Object.entries(command.options)) specs.set(flagName(key), [key, spec])
-  const given = new Map<string, string | true>() // by key
+  const given = new Map<string, string | true>()
   for (const token of tokens(specs, args)) {
     if (token.kind === 'positional') {
       throw new UsageError(`${command.name}: ${printable(token.value)} is left over; options begin with --`)
@@ -127,12 +145,7 @@ export function parseCommand<O extends OptionTable>(command: Command<O>, args: r
     }
     given.set(found[0], rawValue(found[1], token))
   }
-  checkExcludes(command, new Set(given.keys()))
-  const values: [string, string | number | boolean | undefined][] = []
-  for (const [flag, [key, spec]] of specs) {
-    values.push([key, valueOf(`--${flag}`, spec, given.get(key), command.name)])
-  }
-  return Object.fromEntries(values) as Values<O>
+  return given
 }
 
 /** `topK` -> `top-k` */

@@ -16,11 +16,14 @@ export interface ProgressStream {
 export interface ProgressFields {
   /** share of the run that is done, 0 to 1 */
   fraction: number
+  /** share that was done before, when a run is gone on with: for the time that is left; 0 by default */
+  before?: number
   /** number of the step, from 1: in plain lines only, a bar has no room for it */
   step?: number
   /** nats per token */
   loss?: number
   bitsPerChar?: number
+  perplexity?: number
   /** norm of the gradient before clipping */
   gradNorm?: number
   /** share of the steps that were clipped, 0 to 1 */
@@ -130,11 +133,15 @@ function plainLine(fields: ProgressFields, elapsed: number): string {
 
 // Name of each field and its text, in the order shown. The short form fits 80 columns together with a bar.
 function describe(fields: ProgressFields, elapsed: number, short = false): Map<string, string> {
-  const { loss, bitsPerChar, gradNorm, clipped, tokensPerSecond } = fields
+  const { loss, bitsPerChar, perplexity, gradNorm, clipped, tokensPerSecond } = fields
   const done = doneShare(fields)
   const parts = new Map([['done', `${Math.floor(100 * done)} %`]]) // 100 % means that it is over
   if (loss !== undefined) parts.set('loss', `loss ${loss.toFixed(3)}`)
   if (bitsPerChar !== undefined) parts.set('bits', `${bitsPerChar.toFixed(3)} ${short ? 'b/c' : 'bits/char'}`)
+  if (perplexity !== undefined) {
+    const number = perplexity < 100_000 ? perplexity.toFixed(1) : perplexity.toPrecision(3)
+    parts.set('bits', `${short ? 'ppl' : 'perplexity'} ${number}`)
+  }
   if (gradNorm !== undefined) parts.set('norm', `norm ${gradNorm.toPrecision(3)}`)
   if (clipped !== undefined) {
     parts.set('clipped', `${short ? 'clip' : 'clipped'} ${Math.round(100 * clipped)} %`)
@@ -145,7 +152,7 @@ function describe(fields: ProgressFields, elapsed: number, short = false): Map<s
     const brief = few ? `${Math.round(tokensPerSecond)}/s` : `${(tokensPerSecond / 1000).toFixed(1)}k/s`
     parts.set('speed', short ? brief : long)
   }
-  const left = formatTime(elapsed * (1 - done) / done) + (short ? '' : ' left')
+  const left = formatTime(elapsed * (1 - done) / (done - (fields.before ?? 0))) + (short ? '' : ' left')
   parts.set('time', done === 1 ? formatTime(elapsed) + (short ? '' : ' in all') : left)
   return parts
 }

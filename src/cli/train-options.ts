@@ -7,7 +7,7 @@ import { defineCommand, UsageError, type Values } from './options.ts'
 
 export const trainCommand = defineCommand({
   name: 'train',
-  summary: 'train a character model, through time, on a book or on a text of yours',
+  summary: 'train a character or word model, through time, on a book or on a text of yours',
   options: {
     corpus: { type: 'choice', choices: ['moby-dick'], help: 'a book from npm, by default' },
     data: { type: 'file', help: 'a UTF-8 text of yours instead' },
@@ -15,17 +15,40 @@ export const trainCommand = defineCommand({
       type: 'file',
       help: 'a text to validate on; without it training reads the first 90 % and validation the next 5 %',
     },
+    test: {
+      type: 'file', help: 'a text to measure the trained model on, as one stream, every token once',
+    },
+    unit: {
+      type: 'choice', choices: ['character', 'word'], default: 'character',
+      help: 'what the model reads and predicts; words stand between white space, a line ends with <eos>',
+    },
+    minCount: {
+      type: 'count',
+      help: 'words that occur less often become <unk>; by default 2, or 1 where the text holds <unk> itself',
+    },
     cell: { type: 'choice', choices: CELLS, default: 'lstm', help: 'the recurrent cell' },
     hidden: { type: 'count', max: 65536, default: 128, help: 'H, units per layer' },
     layers: { type: 'count', max: 64, default: 1, help: 'L, recurrent layers' },
-    embed: { type: 'count', max: 65536, default: 64, help: "size of a character's vector" },
-    dropout: { type: 'range', from: 0, below: 1, default: 0, help: 'share of values dropped between layers' },
+    embed: { type: 'count', max: 65536, default: 64, help: "size of a character's or word's vector" },
+    dropout: {
+      type: 'range', from: 0, below: 1, default: 0,
+      help: 'share of values dropped on their way up: into the first layer, between layers, to the head',
+    },
+    tie: { type: 'flag', help: "let the head's weight be the embedding's; needs --embed equal to --hidden" },
+    init: {
+      type: 'positive', help: 'draw every parameter uniform in ±X; by default as PyTorch draws each',
+    },
     batch: { type: 'count', max: 65536, default: 32, help: 'B, streams of text read side by side' },
     window: { type: 'count', max: 65536, default: 64, help: 'steps between two updates, k1' },
     horizon: {
       type: 'count', max: 1048576, help: 'steps that gradients reach back, k2 >= k1; the window by default',
     },
     clip: { type: 'positive', default: 5, help: 'bound on the global norm of the gradient' },
+    sumSteps: {
+      type: 'flag',
+      help: "differentiate the sum of the loss over the window's steps, not the mean: --lr and --clip are " +
+        'then those of Zaremba et al. 2014',
+    },
     optimizer: {
       type: 'choice', choices: ['adam', 'adamw', 'sgd', 'rmsprop', 'adagrad'], default: 'adam',
       help: 'the rule of the update',
@@ -34,12 +57,17 @@ export const trainCommand = defineCommand({
       type: 'positive', help: 'learning rate; by default 0.004, for elman and jordan 0.002, for sgd 0.5',
     },
     schedule: {
-      type: 'choice', choices: ['constant', 'step', 'cosine', 'warmup'], default: 'constant',
-      help: 'of the learning rate; step halves it after each quarter of the run, cosine ends at 0, warmup ' +
-        'rises over the first twentieth',
+      type: 'choice', choices: ['constant', 'step', 'decay', 'cosine', 'warmup'], default: 'constant',
+      help: 'of the learning rate; step halves it after each quarter of the run, decay multiplies it by ' +
+        '--decay before each epoch after the first --decay-after, cosine ends at 0, warmup rises over the ' +
+        'first twentieth',
+    },
+    decay: { type: 'range', above: 0, below: 1, help: 'factor of --schedule decay, 0.5 by default' },
+    decayAfter: {
+      type: 'count', help: 'epochs before --schedule decay begins to multiply, 4 by default',
     },
     steps: { type: 'count', help: 'stop after N updates' },
-    epochs: { type: 'count', help: 'stop after N passes through the text' },
+    epochs: { type: 'count', help: 'stop after N passes through the text; validates after each' },
     minutes: { type: 'positive', help: 'stop after X minutes, 2 by default; the last validation is extra' },
     seed: { type: 'countOrZero', max: LARGEST_SEED, default: 1, help: 'of everything random' },
     ...deviceOptions,
@@ -48,9 +76,16 @@ export const trainCommand = defineCommand({
       help: 'steps between two samples, with one more at the end; 0 for none',
     },
     validateEvery: {
-      type: 'countOrZero', default: 0, help: 'steps between two validations; 0 for one at the end only',
+      type: 'countOrZero', default: 0,
+      help: 'steps between two validations; 0 for none but those after each of --epochs and at the end',
     },
-    out: { type: 'folder', help: 'save the model here, at the end or on Ctrl-C' },
+    out: { type: 'folder', help: 'save the run here, on the way, at the end and on Ctrl-C' },
+    saveEvery: { type: 'count', help: 'steps between two saves; about every ten seconds by default' },
+    resume: {
+      type: 'folder',
+      help: 'go on with the run in this folder, as if it had never stopped; --steps, --epochs or --minutes ' +
+        'give it a later end',
+    },
     json: { type: 'flag', help: 'one JSON object a line on stdout, nothing else' },
   },
   excludes: [['steps', 'epochs', 'minutes'], ['corpus', 'data'], ['corpus', 'valid']],
@@ -64,15 +99,28 @@ export type TrainValues = Values<typeof trainCommand.options>
  * @throws UsageError, one line, for the first that does not fit
  */
 export function checkTogether(options: TrainValues): void {
-  const { valid, data, window, horizon, schedule, steps, epochs, cell, layers, dropout } = options
+  const { valid, data, test, unit, minCount, window, horizon, steps, epochs } = options
+  const { schedule, decay, decayAfter, cell, hidden, embed, tie, dropout } = options
   const refuse = (text: string): never => { throw new UsageError(`train: ${text}`) }
+  if (options.saveEvery !== undefined && options.out === undefined) refuse('--save-every goes with --out DIR')
   if (valid !== undefined && data === undefined) refuse('--valid FILE goes with --data FILE')
+  if (test !== undefined && data === undefined) refuse('--test FILE goes with --data FILE')
+  if (minCount !== undefined && unit !== 'word') refuse('--min-count N goes with --unit word')
+  if (schedule !== 'decay' && decay !== undefined) refuse('--decay X goes with --schedule decay')
+  if (schedule !== 'decay' && decayAfter !== undefined) refuse('--decay-after N goes with --schedule decay')
+  if (tie && embed !== hidden) {
+    refuse(`--tie needs vectors of the hidden size; --embed is ${embed}, --hidden ${hidden}`)
+  }
   if (horizon !== undefined && horizon < window) {
     refuse(`--horizon ${horizon} is shorter than --window ${window}; it must not be`)
   }
-  if (schedule !== 'constant' && steps === undefined && epochs === undefined) {
+  if (dependsOnEnd(schedule) && steps === undefined && epochs === undefined) {
     refuse(`--schedule ${schedule} has to know how long the run is; give --steps or --epochs`)
   }
   if (dropout > 0 && cell === 'jordan') refuse('--dropout is not for the jordan cell')
-  if (dropout > 0 && layers === 1) refuse('--dropout falls between layers; give --layers 2 or more')
+}
+
+/** Whether a schedule is laid out up to the run's end, which must then be known, and cannot change later. */
+export function dependsOnEnd(schedule: TrainValues['schedule']): boolean {
+  return schedule !== 'constant' && schedule !== 'decay'
 }

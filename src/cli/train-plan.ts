@@ -1,63 +1,26 @@
-// What a training run is made of, from its options: the texts, the net's form and whether it fits the
-// memory, the optimiser, the schedule, the end; and the words before and after it. Read next: train.ts.
+// What a training run is made of, from its options and its texts (texts.ts): the net's form and whether it
+// fits the memory, the optimiser, the schedule, the end; and the words before and after it. Next: train.ts.
 
-import { existsSync } from 'node:fs'
 import { totalmem } from 'node:os'
-import { join } from 'node:path'
 
+import { version } from '../../package.json'
 import { UnrolledError } from '../check.ts'
-import { loadCorpus, loadText } from '../data/node-corpus.ts'
-import { codePointName, printable } from '../data/printable.ts'
 import { Streams } from '../data/streams.ts'
-import { splitText, Vocabulary } from '../data/text.ts'
 import { random } from '../random.ts'
 import type { LanguageModel, LanguageModelForm } from '../train/language-model.ts'
 import type { TrainOptions } from '../train/loop.ts'
 import { adagrad, adam, adamw, rmsprop, sgd } from '../train/optimizers.ts'
 import { constant, cosine, type Schedule, stepDecay, warmup } from '../train/schedule.ts'
+import { shellWord } from './run-folder.ts'
+import type { Texts } from './texts.ts'
 import type { TrainValues } from './train-options.ts'
 
 const optimizers = { adam, adamw, sgd, rmsprop, adagrad }
 
-export interface Texts {
-  readonly name: string
-  readonly vocabulary: Vocabulary
-  readonly train: Int32Array
-  readonly valid: Int32Array
-  /** the symbol that precedes the validation text, if that continues the training text */
-  readonly before: number | undefined
-}
-
-/**
- * The training and validation symbols: one text of which 90 % are for training and 5 % for validation (the
- * last 5 % stay unseen), or two files.
- * @throws UnrolledError for a text that cannot be read, is too short, or holds one character only
- */
-export function loadTexts({ corpus = 'moby-dick', data, valid, batch, window }: TrainValues): Texts {
-  const text = data === undefined ? loadCorpus(corpus) : loadText(data)
-  const name = printable(data ?? corpus)
-  const vocabulary = Vocabulary.of(text)
-  if (vocabulary.size === 1) {
-    const [symbol] = vocabulary.symbols
-    throw new UnrolledError(`${name}: holds one character only, ${printable(symbol)} ` +
-      `(${codePointName(symbol)}), again and again; there is nothing to learn from it`)
-  }
-  const ids = vocabulary.encode(text, name)
-  if (valid === undefined) {
-    const parts = splitText(ids, { batch, window, source: name })
-    return { name, vocabulary, train: parts.train, valid: parts.valid, before: parts.train.at(-1) }
-  }
-  const { train } = splitText(ids, { train: 1, valid: 0, batch, window, source: name })
-  const source = printable(valid)
-  const heldOut = vocabulary.encode(loadText(valid), source)
-  if (heldOut.length < 2) throw new UnrolledError(`${source}: has 1 character; 2 or more are needed`)
-  return { name, vocabulary, train, valid: heldOut, before: undefined }
-}
-
 /** The form of the net; the vocabulary is the text's. */
 export function formOf(options: TrainValues, texts: Texts): LanguageModelForm {
-  const { cell, embed, hidden, layers, dropout } = options
-  return { cell, symbols: texts.vocabulary.size, embed, hidden, layers, dropout }
+  const { cell, embed, hidden, layers, dropout, tie: tied } = options
+  return { cell, symbols: texts.vocabulary.size, embed, hidden, layers, dropout, tied }
 }
 
 /**
@@ -66,10 +29,10 @@ export function formOf(options: TrainValues, texts: Texts): LanguageModelForm {
  * unit some eight values per gate.
  * @throws UnrolledError with the sizes, and what to lower
  */
-export function checkMemory(options: TrainValues, { symbols: V }: LanguageModelForm): void {
+export function checkMemory(options: TrainValues, { symbols: V, tied }: LanguageModelForm): void {
   const { cell, hidden: H, layers: L, embed: E, batch: B, window, horizon = window } = options
   const gates = { elman: 1, jordan: 1, lstm: 4, gru: 3 }[cell]
-  const parameters = V * E + V * (H + 1) + gates * H * (E + H + 2 + (L - 1) * (2 * H + 2))
+  const parameters = V * E + V * (tied ? 1 : H + 1) + gates * H * (E + H + 2 + (L - 1) * (2 * H + 2))
   const perToken = 8 * gates * H * L + 4 * V
   const bytes = 4 * (6 * parameters + B * horizon * perToken)
   const constrained = process.constrainedMemory() ?? 0 // 0 where there is no bound
@@ -84,15 +47,34 @@ export function checkMemory(options: TrainValues, { symbols: V }: LanguageModelF
 
 /** The loop's options. */
 export function trainOptions(options: TrainValues, texts: Texts, model: LanguageModel): TrainOptions {
-  const { batch, window, horizon, clip, minutes = 2 } = options
+  const { batch, window, horizon, clip, sumSteps, minutes = MINUTES } = options
   const optimizer = optimizers[options.optimizer]({ learningRate: learningRateOf(options) })
-  const perEpoch = new Streams(texts.train, batch).windows(window)
+  const perEpoch = stepsPerEpoch(options, texts)
   const steps = options.steps ?? (options.epochs === undefined ? undefined : options.epochs * perEpoch)
-  const schedule = scheduleOf(options.schedule, steps ?? 1)
+  const schedule = scheduleOf(options, steps ?? 1, perEpoch)
   const stop = steps === undefined ? { minutes } : { steps }
   // Parameters take the first numbers of the seed's stream; dropout draws from a stream of its own.
   const rng = random(options.seed + 2 ** 32)
-  return { model, ids: texts.train, batch, window, horizon, clip, optimizer, schedule, rng, stop }
+  return { model, ids: texts.train, batch, window, horizon, clip, sumSteps, optimizer, schedule, rng, stop }
+}
+
+/** How many windows a pass through the text has. */
+export function stepsPerEpoch({ batch, window }: TrainValues, { train }: Texts): number {
+  return new Streams(train, batch).windows(window)
+}
+
+// By default: minutes of a run; --schedule decay, as Zaremba et al. 2014 have it for their small net.
+const MINUTES = 2
+const DECAY = 0.5
+const DECAY_AFTER = 4 // epochs
+
+/** The options with what they mean by default: another version may mean something else by it. */
+export function resolved(options: TrainValues): TrainValues {
+  const { window, horizon = window, steps, epochs } = options
+  const minutes = steps === undefined && epochs === undefined ? options.minutes ?? MINUTES : undefined
+  const { decay = DECAY, decayAfter = DECAY_AFTER } = options
+  const falling = options.schedule === 'decay' ? { decay, decayAfter } : {}
+  return { ...options, horizon, minutes, ...falling, lr: learningRateOf(options) }
 }
 
 export function learningRateOf({ lr, optimizer, cell }: TrainValues): number {
@@ -101,10 +83,12 @@ export function learningRateOf({ lr, optimizer, cell }: TrainValues): number {
   return cell === 'elman' || cell === 'jordan' ? 0.002 : 0.004
 }
 
-function scheduleOf(name: TrainValues['schedule'], steps: number): Schedule {
-  switch (name) {
+function scheduleOf(options: TrainValues, steps: number, perEpoch: number): Schedule {
+  const { schedule, decay = DECAY, decayAfter = DECAY_AFTER } = options
+  switch (schedule) {
     case 'constant': return constant()
     case 'step': return stepDecay({ every: Math.ceil(steps / 4), factor: 0.5 })
+    case 'decay': return stepDecay({ every: perEpoch, factor: decay, hold: decayAfter })
     case 'cosine': return cosine({ total: steps })
     case 'warmup': return warmup({ steps: Math.ceil(steps / 20), start: 0 })
   }
@@ -112,21 +96,32 @@ function scheduleOf(name: TrainValues['schedule'], steps: number): Schedule {
 
 /** What is about to happen, in a few lines. */
 export function describe(options: TrainValues, texts: Texts, model: LanguageModel): string {
-  const { cell, hidden, layers, embed, batch, window, horizon = window, clip, optimizer, out } = options
+  const { cell, hidden, layers, embed, batch, window, horizon = window, clip, optimizer } = options
   const number = (n: number) => n.toLocaleString('en-US')
-  const weights = [...model.parameters.values()].reduce((total, x) => total + x.size, 0)
-  const lines = [
-    `${texts.name}: ${number(texts.train.length)} characters to train on, ${number(texts.valid.length)} ` +
-      `held out, ${texts.vocabulary.size} different ones`,
-    `${cell}: ${layers} x ${hidden} units, embedding ${embed}, ${number(weights)} parameters, on ` +
+  return [
+    `${texts.name}: ${number(texts.train.length)} ${texts.vocabulary.unit}s to train on, ` +
+      `${number(texts.valid.length)} held out, ${number(texts.vocabulary.size)} different ones`,
+    `${cell}: ${layers} x ${hidden} units, embedding ${embed}, ${number(countOf(model))} parameters, on ` +
       model.device.name,
     `batch ${batch}, window ${window}, horizon ${horizon}, clip ${clip}, ${optimizer} at ` +
       learningRateOf(options),
-  ]
-  if (out !== undefined && existsSync(join(out, 'model.safetensors'))) {
-    lines.push(`${printable(out)} holds a model already; this one takes its place at the end, or on Ctrl-C`)
+  ].join('\n')
+}
+
+function countOf(model: LanguageModel): number {
+  return [...model.parameters.values()].reduce((total, x) => total + x.size, 0)
+}
+
+/** The same for a program: the event that begins metrics.jsonl. */
+export function beginning(options: TrainValues, texts: Texts, model: LanguageModel) {
+  const { cell, hidden, layers, embed, dropout, batch, window, horizon = window, clip, optimizer } = options
+  return {
+    event: 'begin' as const, version, name: texts.name, unit: texts.vocabulary.unit,
+    cell, hidden, layers, embed, dropout, batch, window, horizon, clip, optimizer,
+    learningRate: learningRateOf(options), parameters: countOf(model), symbols: texts.vocabulary.size,
+    trainTokens: texts.train.length, validTokens: texts.valid.length, device: model.device.name,
+    seed: options.seed,
   }
-  return lines.join('\n')
 }
 
 /** Commands that make sense after this run, each a line that can be typed. */
@@ -136,8 +131,8 @@ export function whatNext({ out }: TrainValues, { vocabulary }: Texts): string[] 
     'npx unrolled gradcheck',
   ]
   if (out === undefined) return ['npx unrolled train --out runs/mine      keeps the model', ...more]
-  const dir = /^[\w./-]+$/.test(out) ? out : JSON.stringify(out)
-  const prompt = [...'The whale'].every((symbol) => vocabulary.has(symbol)) ? ' --prompt "The whale"' : ''
+  const dir = shellWord(out)
+  const prompt = vocabulary.lacks('The whale').length === 0 ? ' --prompt "The whale"' : ''
   return [
     `npx unrolled sample --model ${dir}${prompt} --temperature 0.7`,
     `npx unrolled eval --model ${dir} --data FILE`,

@@ -1,24 +1,36 @@
-// npx unrolled train: a recurrent character model, trained through time on a book or on a text of yours.
+// npx unrolled train: a recurrent model of characters or words, trained through time on a book or a text.
 //
 // On a terminal one line shows how far it is; elsewhere plain lines; with --json one JSON object a line on
 // stdout and nothing else. Samples of the model's own text come in between; at the end the validation loss
-// (every token once), and only then the model is saved: a run that goes wrong leaves an older one as it was.
-// Ctrl-C ends the run after its present step, and saves. Read next: train-plan.ts, ../train/loop.ts.
+// (every token once). With --out all is saved on the way, so that --resume goes on from there bit for bit.
+// Ctrl-C ends the run after its present step, and saves. Read next: train-plan.ts, run-folder.ts, resume.ts,
+// ../train/loop.ts.
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 
 import { NonFiniteError } from '../check.ts'
+import { printable } from '../data/printable.ts'
 import { checkFolder } from '../io/node-files.ts'
-import { saveLanguageModel } from '../io/node-language-model.ts'
+import { drawUniform } from '../nn/linear.ts'
 import { random } from '../random.ts'
 import { sample } from '../train/evaluate.ts'
 import { type LanguageModel, languageModel } from '../train/language-model.ts'
-import { train } from '../train/loop.ts'
-import { breathe, measure } from './common.ts'
+import { Training } from '../train/loop.ts'
+import { breathe, measure, neverDrawn } from './common.ts'
 import { openDevice } from './device-option.ts'
 import { type Interruption, listenForSignals } from './interrupt.ts'
-import { jsonReporter, type Reporter, textReporter } from './reporter.ts'
+import { UsageError } from './options.ts'
+import {
+  closingLines, jsonReporter, type Measurement, metricsReporter, type Reporter, textReporter, together,
+} from './reporter.ts'
+import { checkSameTexts, hasEnded, hashesOf, keptOptions, resume, type Resumed } from './resume.ts'
+import { earlierFolder, RunFolder, shellWord } from './run-folder.ts'
+import { hasUnfinishedRun } from './run-notes.ts'
+import { lineBreak, loadTexts, type Texts } from './texts.ts'
 import { checkTogether, type TrainValues } from './train-options.ts'
 import {
-  checkMemory, describe, formOf, learningRateOf, loadTexts, type Texts, trainOptions, whatNext,
+  beginning, checkMemory, describe, formOf, learningRateOf, stepsPerEpoch, trainOptions, whatNext,
 } from './train-plan.ts'
 
 /** What the parts of a run share. */
@@ -26,103 +38,201 @@ interface Run {
   readonly options: TrainValues
   readonly texts: Texts
   readonly model: LanguageModel
+  readonly training: Training
   readonly reporter: Reporter
   readonly interruption: Interruption
+  /** where all is saved; null without --out */
+  readonly folder: RunFolder | null
+  /** the run that is gone on with; null for a new one */
+  readonly resumed: Resumed | null
 }
 
-/** Runs the command; the exit code. */
-export async function runTrain(options: TrainValues): Promise<number> {
+/** Runs the command; the exit code. @param given the options that were typed */
+export async function runTrain(values: TrainValues, given: ReadonlySet<string>): Promise<number> {
+  const resumed = values.resume === undefined ? null : resume(values.resume, values, given)
+  const options = resumed?.options ?? values
   checkTogether(options)
   const texts = loadTexts(options)
+  if (resumed) checkSameTexts(resumed, texts)
   const form = formOf(options, texts)
   checkMemory(options, form)
   if (options.out !== undefined) checkFolder(options.out)
   const model = languageModel(form, { device: await openDevice(options), rng: random(options.seed) })
-  const reporter = options.json ? jsonReporter() : textReporter()
-  reporter.begin(describe(options, texts, model))
+  if (options.init !== undefined) drawUniform(model.parameters, options.init, random(options.seed))
+  const training = new Training(trainOptions(options, texts, model))
+  if (resumed && !takeOver(resumed, training)) return 0
+  const folder = openFolder(options, texts)
+  const reporter = reporterOf(options, folder)
   const interruption = listenForSignals()
+  const run = { options, texts, model, training, reporter, interruption, folder, resumed }
   try {
-    return await trainAndSave({ options, texts, model, reporter, interruption })
+    begin(run)
+    return await trainAndSave(run)
   } catch (error) {
     reporter.failed()
-    throw error instanceof NonFiniteError ? diverged(error, options) : error
+    throw error instanceof NonFiniteError ? diverged(error, run) : error
   } finally {
     interruption.release()
+    folder?.close()
   }
+}
+
+/** Whether there is something to go on with; if not, that is said. */
+function takeOver(resumed: Resumed, training: Training): boolean {
+  training.load(resumed.state)
+  const atEnd = training.fraction >= 1
+  if (atEnd && resumed.newEnd) {
+    throw new UsageError(`train: the run in ${printable(resumed.dir)} is at step ${training.steps} ` +
+      'already, which is not before the end that is given; give a later one')
+  }
+  if (!atEnd || !resumed.notes.finished) return true
+  if (resumed.options.json) process.stdout.write(closingLines(undefined, training.steps).join(''))
+  const stream = resumed.options.json ? process.stderr : process.stdout
+  stream.write(`${hasEnded(resumed)}\n`)
+  return false
+}
+
+function openFolder(options: TrainValues, texts: Texts): RunFolder | null {
+  const { out: dir, saveEvery } = options
+  if (dir === undefined) return null
+  return new RunFolder({ dir, saveEvery, keep: { options: keptOptions(options), texts: hashesOf(texts) } })
+}
+
+function reporterOf({ json, unit }: TrainValues, folder: RunFolder | null): Reporter {
+  const shown = json ? jsonReporter(unit, (line) => process.stdout.write(line)) : textReporter(unit)
+  return folder ? together([shown, metricsReporter(unit, (line) => { folder.line(line) })]) : shown
+}
+
+/** Says what is about to happen, and what becomes of what the folder holds. */
+function begin({ options, texts, model, training, reporter, folder, resumed }: Run): void {
+  const lines = [describe(options, texts, model)]
+  const notes: string[] = []
+  if (folder && resumed) {
+    notes.push(...folder.goOn(training.steps, resumed.notes))
+  } else if (folder) {
+    const dir = printable(folder.dir)
+    if (hasUnfinishedRun(folder.dir)) {
+      notes.push(`${dir} holds a run that had not ended; when this one first saves it moves to ` +
+        `${printable(earlierFolder(folder.dir))}; to go on with it: npx unrolled train --resume ` +
+        shellWord(folder.dir))
+    } else if (existsSync(join(folder.dir, 'model.safetensors'))) {
+      lines.push(`${dir} holds a model already; this one takes its place when it is first saved`)
+    }
+  }
+  for (const note of notes) process.stderr.write(`unrolled: note: ${note}\n`)
+  if (resumed) reporter.resume(training.steps, training.fraction, lines.join('\n'))
+  else reporter.begin(lines.join('\n'), beginning(options, texts, model))
 }
 
 /** From the first step to the saved model; the exit code. */
 async function trainAndSave(run: Run): Promise<number> {
-  const { options, texts, model, reporter, interruption } = run
-  const { out } = options
-  const step = await follow(run)
-  if (interruption.exitCode === undefined) await validate(run, step)
+  const { options, texts, training, reporter, interruption, folder } = run
+  const told = await follow(run)
+  const step = training.steps
+  if (interruption.exitCode === undefined) await validate(run)
+  if (interruption.exitCode === undefined) await testAtEnd(run)
   const { exitCode } = interruption
-  if (out !== undefined) await saveLanguageModel(out, model, texts.vocabulary)
+  const finished = exitCode === undefined
+  // A validation that was told before a test was interrupted comes again, with all that followed the step.
+  await folder?.save(run, { told: told && finished, finished, last: closingLines(folder.dir, step) })
   if (exitCode !== undefined) {
-    reporter.interrupted(step, out)
+    reporter.interrupted(step, folder?.dir)
     return exitCode
   }
-  if (out !== undefined) reporter.saved(out)
+  if (folder) reporter.saved(folder.dir)
   reporter.done(step, whatNext(options, texts))
   return 0
 }
 
-/** Trains, and between steps samples and validates as asked; the number of the last step. */
-async function follow(run: Run): Promise<number> {
-  const { options, texts, model, reporter, interruption } = run
-  const { sampleEvery, validateEvery } = options
-  let last = 0
-  for await (const event of train(trainOptions(options, texts, model))) {
-    const { step, fraction } = event
-    last = step
-    reporter.step(event)
-    await breathe()
-    if (interruption.exitCode !== undefined) break
-    if (sampleEvery > 0 && (step % sampleEvery === 0 || fraction === 1)) {
-      const text = await sampleText(run)
-      if (text !== null) reporter.sample(step, text)
-    }
-    if (validateEvery > 0 && step % validateEvery === 0 && fraction < 1) await validate(run, step)
-    if (interruption.exitCode !== undefined) break
+/** Trains, samples, validates and saves as asked; whether all that follows the last step was told. */
+async function follow(run: Run): Promise<boolean> {
+  const { training, reporter, folder, resumed } = run
+  let { fraction } = training
+  if (resumed && !resumed.notes.told) {
+    folder?.mark()
+    if (!await between(run, fraction)) return false
   }
-  return last
+  while (fraction < 1) {
+    const event = await training.next()
+    fraction = event.fraction
+    reporter.step(event)
+    folder?.mark()
+    await breathe()
+    if (!await between(run, fraction)) return false
+    if (folder?.isDue(training.steps)) await folder.save(run, { told: true, finished: false })
+  }
+  return true
+}
+
+/** What follows a step: a sample and a validation, if it is their turn; whether no signal came on the way. */
+async function between(run: Run, fraction: number): Promise<boolean> {
+  const { options, texts, training: { steps }, interruption } = run
+  const { sampleEvery, validateEvery, epochs } = options
+  const isQuiet = (): boolean => interruption.exitCode === undefined
+  const isTurn = (every: number): boolean => every > 0 && steps % every === 0
+  if (isQuiet() && (isTurn(sampleEvery) || (sampleEvery > 0 && fraction === 1))) await sampleText(run)
+  const epochEnds = epochs !== undefined && isTurn(stepsPerEpoch(options, texts))
+  if (isQuiet() && (isTurn(validateEvery) || epochEnds) && fraction < 1) await validate(run)
+  return isQuiet()
 }
 
 const ENOUGH = new Error('a validation that was interrupted')
 
-/** The loss on held-out text, told; nothing is told when a signal comes on the way. */
-async function validate({ texts, model, reporter, interruption }: Run, step: number): Promise<void> {
+/** The loss on held-out text, told. */
+async function validate(run: Run): Promise<void> {
+  const { valid, before } = run.texts
+  await tellLoss(run, 'validation', { ids: valid, before })
+}
+
+/** The loss on the text given with --test, read as one stream: each token has all of the text before it. */
+async function testAtEnd(run: Run): Promise<void> {
+  const { test, vocabulary } = run.texts
+  if (test === undefined) return
+  await tellLoss(run, 'test', { ids: test, before: lineBreak(vocabulary), streams: 1 })
+}
+
+/** Measures a loss and tells it; nothing is told when a signal comes on the way. */
+async function tellLoss(
+  { model, training, reporter, interruption }: Run, what: Measurement,
+  { ids, ...text }: { ids: Int32Array, before: number | undefined, streams?: number },
+): Promise<void> {
+  const { steps } = training
   const tell = (share: number): void => {
     if (interruption.exitCode !== undefined) throw ENOUGH
-    reporter.measuring(step, share)
+    reporter.measuring(what, steps, share)
   }
   try {
-    reporter.validation(step, await measure(model, texts.valid, { before: texts.before, tell }))
+    reporter.measured(what, steps, await measure(model, ids, { ...text, tell }))
   } catch (error) {
     if (error !== ENOUGH) throw error
   }
 }
 
 /**
- * A few lines of the model's own, going on from the first 64 characters of the held-out text, with the same
- * random numbers each time: samples can be compared. null when a signal comes on the way.
+ * A few lines of the model's own, told, going on from the first 64 symbols of the held-out text, with the
+ * same random numbers each time: samples can be compared. Nothing is told when a signal comes on the way.
  */
-async function sampleText({ options, texts, model, interruption }: Run): Promise<string | null> {
+async function sampleText({ options, texts, model, training, reporter, interruption }: Run): Promise<void> {
   const symbols: number[] = []
   const prompt = texts.valid.slice(0, 64) // a net that carried its state all along is lost without a past
-  const draws = sample(model, { prompt, length: 200, temperature: 0.7, rng: random(options.seed) })
+  const { vocabulary } = texts
+  const without = neverDrawn(vocabulary)
+  const length = vocabulary.unit === 'word' ? 50 : 200
+  const draws = sample(model, { prompt, length, temperature: 0.7, without, rng: random(options.seed) })
   for await (const symbol of draws) {
     symbols.push(symbol)
     await breathe()
-    if (interruption.exitCode !== undefined) return null
+    if (interruption.exitCode !== undefined) return
   }
-  return texts.vocabulary.decode(symbols)
+  reporter.sample(training.steps, vocabulary.decode(symbols))
 }
 
 /** The same error, in terms of the options that can be changed. */
-function diverged(error: NonFiniteError, options: TrainValues): NonFiniteError {
+function diverged(error: NonFiniteError, { options, folder }: Run): NonFiniteError {
   const [what] = error.message.split(';')
-  return new NonFiniteError(`train: the run diverged: ${what}; nothing was saved; try a smaller --lr (it ` +
+  const kept = folder?.savedStep === undefined ? 'nothing was saved; try'
+    : `${printable(folder.dir)} holds the model of step ${folder.savedStep}, from which --resume would ` +
+      'come to the same; try a new run with'
+  return new NonFiniteError(`train: the run diverged: ${what}; ${kept} a smaller --lr (it ` +
     `was ${learningRateOf(options)}) or --clip (it was ${options.clip})`, { cause: error })
 }

@@ -100,7 +100,7 @@ export function heldOut(
   const tokens = before === undefined ? ids : prepend(before, ids)
   if (tokens.length < 2) {
     const needed = before === undefined ? 2 : 1
-    throw new UnrolledError(`held-out text: has ${ids.length} characters; ${needed} or more are needed`)
+    throw new UnrolledError(`held-out text: has ${ids.length} tokens; ${needed} or more are needed`)
   }
   return { [Symbol.iterator]: () => heldOutWindows(tokens, batch, window) } // can be walked again
 }

@@ -1,5 +1,6 @@
-// Text as numbers. A character is a Unicode code point ('é' written as one, or as 'e' and an accent, stays
-// as it was written); a vocabulary numbers the characters 0 ... V - 1 in the order of their code points.
+// Text as numbers, character by character (word by word: words.ts). A character is a Unicode code point ('é'
+// written as one, or as 'e' and an accent, stays as it was written); a vocabulary numbers the characters
+// 0 ... V - 1 in the order of their code points.
 //   text  --encode-->  ids, Int32Array [n]  --splitText-->  train | valid | test, in the text's own order
 // Read next: streams.ts, which cuts ids into batches and windows.
 
@@ -8,6 +9,7 @@ import { codePointName, printable } from './printable.ts'
 
 /** The characters that a model knows, sorted by code point; a character's place is its id. */
 export class Vocabulary {
+  readonly unit = 'character'
   readonly symbols: readonly string[]
   readonly #ids: ReadonlyMap<string, number>
 
@@ -50,6 +52,11 @@ export class Vocabulary {
     return this.#ids.has(symbol)
   }
 
+  /** The different characters of a text that are not known, in its order. */
+  lacks(text: string): string[] {
+    return [...new Set(text)].filter((symbol) => !this.has(symbol))
+  }
+
   /**
    * The id of every character, [n].
    * @param source begins the error's line: a file's name, or what the text is
@@ -70,20 +77,29 @@ export class Vocabulary {
     return ids.slice(0, n)
   }
 
+  /** The same, for the beginning of a text that something is to go on from. */
+  encodeOpening(text: string, source = 'text'): Int32Array {
+    return this.encode(text, source)
+  }
+
   /**
    * The text that the ids stand for.
    * @throws UnrolledError when an id is not a whole number from 0 to V - 1
    */
   decode(ids: Iterable<number>): string {
-    const parts: string[] = []
-    for (const id of ids) {
-      const symbol = this.symbols[id]
-      if (symbol === undefined) {
-        throw new UnrolledError(`decode: ${id} is not an id; the vocabulary has 0 to ${this.size - 1}`)
-      }
-      parts.push(symbol)
+    return Array.from(ids, (id) => this.spell(id)).join('')
+  }
+
+  /**
+   * What one id adds to a text: its character. (That of a word depends on the id before it.)
+   * @throws UnrolledError when the id is not a whole number from 0 to V - 1
+   */
+  spell(id: number, _before?: number): string {
+    const symbol = this.symbols[id]
+    if (symbol === undefined) {
+      throw new UnrolledError(`decode: ${id} is not an id; the vocabulary has 0 to ${this.size - 1}`)
     }
-    return parts.join('')
+    return symbol
   }
 
   /** All characters as one string, in the order of their ids. */
@@ -132,18 +148,27 @@ export interface Split {
   window?: number
   /** begins the error's line */
   source?: string
+  /** what is counted there: character by default */
+  unit?: 'character' | 'word'
 }
 
 /**
  * The first 90 % of the text for training, the next 5 % for validation, the rest for testing (by default): in
  * one piece each and never shuffled, so that no part has seen another. The parts share the memory of `ids`.
  * @throws UnrolledError when the shares make no sense, or when the text is too short: the line says how many
- *   characters are needed
+ *   characters, or words, are needed
  */
 export function splitText(ids: Int32Array, split: Split = {}): {
   train: Int32Array, valid: Int32Array, test: Int32Array
 } {
-  const { train = 0.9, valid = 0.05, batch = 1, window = 1, source = 'text' } = split
+  const [first, second] = cutsOf(ids.length, split)
+  return { train: ids.subarray(0, first), valid: ids.subarray(first, second), test: ids.subarray(second) }
+}
+
+/** Where splitText cuts a text of n symbols: training ends at the first number, validation at the second. */
+export function cutsOf(n: number, split: Split = {}): [number, number] {
+  const { train = 0.9, valid = 0.05, batch = 1, window = 1 } = split
+  const { source = 'text', unit = 'character' } = split
   if (!(train > 0 && valid >= 0 && train + valid <= 1 + 1e-9)) {
     throw new UnrolledError(`splitText: shares ${train} and ${valid} make no sense; train must be above 0, ` +
       'valid 0 or more, and their sum at most 1')
@@ -153,17 +178,15 @@ export function splitText(ids: Int32Array, split: Split = {}): {
     throw new UnrolledError(`splitText: shares ${train} and ${valid} are too small; 0.000001 is the least`)
   }
   const least = batch * (window + 1) // T inputs, and the same moved on by one as targets, in each row
-  const enough = (n: number): boolean =>
-    share(n, train) >= least && (valid === 0 || share(n, train + valid) > share(n, train))
-  if (!enough(ids.length)) {
+  const enough = (count: number): boolean =>
+    share(count, train) >= least && (valid === 0 || share(count, train + valid) > share(count, train))
+  if (!enough(n)) {
     let needed = Math.max(1, Math.floor(least / train) - 1)
     while (!enough(needed)) needed++
-    throw new UnrolledError(`${source}: has ${ids.length} characters; batch ${batch} and window ${window} ` +
+    throw new UnrolledError(`${source}: has ${n} ${unit}s; batch ${batch} and window ${window} ` +
       `need ${needed} or more (${percent(train)} of them, for training, must be ${batch} x ${window + 1})`)
   }
-  const first = share(ids.length, train)
-  const second = share(ids.length, train + valid)
-  return { train: ids.subarray(0, first), valid: ids.subarray(first, second), test: ids.subarray(second) }
+  return [share(n, train), share(n, train + valid)]
 }
 
 // 0.7 + 0.1 is 0.7999999999999999, and eight of ten characters should still be eight.

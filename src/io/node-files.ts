@@ -22,14 +22,22 @@ import type { HostTensor } from './safetensors.ts'
  * @throws UnrolledError when that fails; what was there is whole, and no temporary file is left
  */
 export function writeAtomically(path: string, contents: Uint8Array | string): void {
-  writeAllAtomically([{ path, contents }])
+  writeTogether([{ path, contents }])
+}
+
+/** What is to stand in a file. */
+export interface FileContents {
+  readonly path: string
+  readonly contents: Uint8Array | string
 }
 
 /**
- * Writes several files, and lets none take its place before all of them are safe on the disk. Only a crash
- * in the moment between the renames can leave some new and some old.
+ * Writes several files, and lets none take its place before all of them are safe on the disk; then they do in
+ * this order. Only a crash in the moment between the renames can leave some new and some old.
+ * @param clearTheWay is called when all are on the disk, before the first takes its place
+ * @throws UnrolledError when that fails; what was there is whole, and no temporary file is left
  */
-function writeAllAtomically(files: readonly { path: string, contents: Uint8Array | string }[]): void {
+export function writeTogether(files: readonly FileContents[], clearTheWay = (): void => {}): void {
   const waiting = new Map<string, string>() // temporary file -> where it goes
   let current = ''
   try {
@@ -40,6 +48,7 @@ function writeAllAtomically(files: readonly { path: string, contents: Uint8Array
       waiting.set(temporary, path)
       writeAndSync(descriptor, contents)
     }
+    clearTheWay()
     for (const [temporary, path] of waiting) {
       current = path
       fs.renameSync(temporary, path)
@@ -48,6 +57,7 @@ function writeAllAtomically(files: readonly { path: string, contents: Uint8Array
     for (const folder of new Set(files.map((file) => dirname(file.path)))) syncFolder(folder)
   } catch (error) {
     for (const temporary of waiting.keys()) fs.rmSync(temporary, { force: true })
+    if (error instanceof UnrolledError) throw error
     throw new UnrolledError(`${printable(current)}: cannot be written: ${reasonOf(error)}`)
   }
 }
@@ -132,14 +142,19 @@ const CONFIG_KEY = 'unrolled.config'
  * `config.json`. The folder is made when it is not there.
  * @throws UnrolledError when that fails; a model that was there stays whole
  */
-export function saveModel(dir: string, { tensors, config }: SavedModel): void {
+export function saveModel(dir: string, model: SavedModel): void {
   ensureFolder(dir)
+  writeTogether(modelFiles(dir, model))
+}
+
+/** What saveModel writes, to be written together with other files. */
+export function modelFiles(dir: string, { tensors, config }: SavedModel): FileContents[] {
   // 'format: pt' is what other programs look for to know that names and layouts are PyTorch's.
   const metadata = new Map([['format', 'pt'], [CONFIG_KEY, JSON.stringify(config)]])
-  writeAllAtomically([
+  return [
     { path: join(dir, WEIGHTS), contents: encodeSafetensors(tensors, metadata) },
     { path: join(dir, CONFIG), contents: `${JSON.stringify(config, null, 2)}\n` },
-  ])
+  ]
 }
 
 /**
@@ -159,7 +174,7 @@ export function loadModel(dir: string): SavedModel & { notes: string[] } {
   if (bytes === null) throw new UnrolledError(`${printable(dir)}: there is no ${WEIGHTS} in this folder`)
   const { tensors, metadata } = decodeSafetensors(bytes, weightsPath)
   const embedded = metadata.get(CONFIG_KEY)
-  const inside = embedded === undefined ? null : parseConfig(embedded, `${weightsPath}, its ${CONFIG_KEY}`)
+  const inside = embedded === undefined ? null : parseObject(embedded, `${weightsPath}, its ${CONFIG_KEY}`)
   const beside = readConfigFile(dir, inside !== null)
   const config = inside ?? beside
   if (config === null) {
@@ -179,14 +194,15 @@ function readConfigFile(dir: string, dispensable: boolean): JsonObject | null {
   const bytes = readIfThere(path)
   if (bytes === null) return null
   try {
-    return parseConfig(textOf(bytes, printable(path)), printable(path))
+    return parseObject(textOf(bytes, printable(path)), printable(path))
   } catch (error) {
     if (!(error instanceof UnrolledError) || !dispensable) throw error
     throw new UnrolledError(`${error.message}; remove it to use the copy inside ${WEIGHTS}`)
   }
 }
 
-function parseConfig(text: string, source: string): JsonObject {
+/** A JSON object that names no key twice. */
+export function parseObject(text: string, source: string): JsonObject {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -199,12 +215,24 @@ function parseConfig(text: string, source: string): JsonObject {
   return value
 }
 
-function readIfThere(path: string): Uint8Array | null {
+/** A file's bytes; null when there is no such file. */
+export function readIfThere(path: string): Uint8Array | null {
   try {
     return fs.readFileSync(path)
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return null
     throw new UnrolledError(`${printable(path)}: cannot be read: ${reasonOf(error)}`)
+  }
+}
+
+/**
+ * Removes temporary files that a process left in a folder when it was killed while writing these files there.
+ * To be called only when no other process writes there.
+ */
+export function removeTemporaries(dir: string, names: readonly string[]): void {
+  for (const entry of fs.readdirSync(dir)) {
+    if (!/\.\d+\.\d+\.tmp$/.test(entry)) continue
+    if (names.some((name) => entry.startsWith(`.${name}.`))) fs.rmSync(join(dir, entry), { force: true })
   }
 }
 

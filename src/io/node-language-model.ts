@@ -9,19 +9,19 @@
 
 import { NonFiniteError, UnrolledError } from '../check.ts'
 import { printable } from '../data/printable.ts'
-import { Vocabulary } from '../data/text.ts'
+import { type AnyVocabulary, vocabularyFromJSON } from '../data/words.ts'
 import type { Device } from '../device.ts'
 import { loadParameters } from '../nn/linear.ts'
 import { random } from '../random.ts'
 import { CELLS, type LanguageModel, languageModel, type LanguageModelForm } from '../train/language-model.ts'
-import { loadModel, saveModel } from './node-files.ts'
+import { type FileContents, loadModel, modelFiles, type SavedModel, saveModel } from './node-files.ts'
 import type { HostTensor } from './safetensors.ts'
 
-/** What a folder holds: a net, and the characters that its symbols stand for. */
+/** What a folder holds: a net, and the characters or words that its symbols stand for. */
 export interface LoadedLanguageModel {
   model: LanguageModel
   /** `encode` makes symbols of text, `decode` text of symbols */
-  vocabulary: Vocabulary
+  vocabulary: AnyVocabulary
   /** lines about what is odd in the folder and does no harm; mostly none */
   notes: string[]
 }
@@ -33,11 +33,22 @@ export interface LoadedLanguageModel {
  *   than the model's, or when writing fails
  */
 export async function saveLanguageModel(
-  dir: string, model: LanguageModel, vocabulary: Vocabulary,
+  dir: string, model: LanguageModel, vocabulary: AnyVocabulary,
 ): Promise<void> {
+  saveModel(dir, await asSaved(model, vocabulary))
+}
+
+/** What saveLanguageModel writes, to be written together with other files: its errors, and no file yet. */
+export async function languageModelFiles(
+  dir: string, model: LanguageModel, vocabulary: AnyVocabulary,
+): Promise<FileContents[]> {
+  return modelFiles(dir, await asSaved(model, vocabulary))
+}
+
+async function asSaved(model: LanguageModel, vocabulary: AnyVocabulary): Promise<SavedModel> {
   const { symbols, ...form } = model.form
   if (vocabulary.size !== symbols) {
-    throw new UnrolledError(`saveLanguageModel: the vocabulary has ${vocabulary.size} characters, ` +
+    throw new UnrolledError(`saveLanguageModel: the vocabulary has ${vocabulary.size} ${vocabulary.unit}s, ` +
       `the model ${symbols} symbols; they must be as many`)
   }
   const tensors = new Map<string, HostTensor>()
@@ -46,8 +57,9 @@ export async function saveLanguageModel(
     if (!data.every(Number.isFinite)) throw new NonFiniteError(`${name} holds values that are not finite`)
     tensors.set(name, { shape: x.shape, data })
   }
-  const config = { kind: 'language model', unit: 'character', ...form, vocabulary: vocabulary.toJSON() }
-  saveModel(dir, { tensors, config })
+  const { unit } = vocabulary
+  const config = { kind: 'language model', unit, ...form, vocabulary: vocabulary.toJSON() }
+  return { tensors, config }
 }
 
 /**
@@ -57,10 +69,10 @@ export async function saveLanguageModel(
 export function loadLanguageModel(dir: string, { device }: { device: Device }): LoadedLanguageModel {
   const { tensors, config, notes } = loadModel(dir)
   const source = printable(dir)
-  if (config.kind !== 'language model' || config.unit !== 'character') {
-    throw new UnrolledError(`${source}: is not a character language model, such as train --out DIR makes`)
+  if (config.kind !== 'language model') {
+    throw new UnrolledError(`${source}: is not a language model, such as train --out DIR makes`)
   }
-  const vocabulary = Vocabulary.fromJSON(config.vocabulary, source)
+  const vocabulary = vocabularyFromJSON(config.unit, config.vocabulary, source)
   const form = readForm(source, config, vocabulary.size)
   checkSize(source, form, tensors)
   try {
@@ -87,17 +99,18 @@ function readForm(
     return typeof value === 'number' && Number.isSafeInteger(value) && value > 0
       ? value : refuse(key, 'a whole number of 1 or more')
   }
-  const { dropout = 0 } = config
+  const { dropout = 0, tied = false } = config
   return {
     cell: CELLS.find((known) => known === config.cell) ?? refuse('cell', `one of ${CELLS.join(', ')}`),
     symbols, embed: count('embed'), hidden: count('hidden'), layers: count('layers'),
     dropout: typeof dropout === 'number' && dropout >= 0 && dropout < 1
       ? dropout : refuse('dropout', 'a number from 0 to below 1'),
+    tied: typeof tied === 'boolean' ? tied : refuse('tied', 'true or false'),
   }
 }
 
 /** A damaged configuration must not make us allocate a net that the file cannot fill. */
-function checkSize(
+export function checkSize(
   source: string, { hidden, embed, layers }: LanguageModelForm, tensors: ReadonlyMap<string, HostTensor>,
 ): void {
   const saved = [...tensors.values()].reduce((total, x) => total + x.data.length, 0)

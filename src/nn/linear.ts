@@ -6,7 +6,7 @@
 // A layer is a function that carries its parameters; `parameters` names those of several layers for the
 // optimiser. Next: train/language-model.ts, which puts these and a recurrent layer together.
 
-import { check, checkCount, show, UnrolledError } from '../check.ts'
+import { check, checkCount, checkThat, show, UnrolledError } from '../check.ts'
 import type { Device } from '../device.ts'
 import { gather } from '../ops/gather.ts'
 import { affine } from '../ops/matmul.ts'
@@ -48,18 +48,22 @@ export interface EmbeddingOptions {
   symbols: number
   /** D, the size of one symbol's vector */
   dimensions: number
+  /** the weight [V, D] of another layer, which this one is to share, instead of one of its own */
+  weight?: Tensor
   device: Device
   rng: Random
 }
 
 /** An embedding: indices [...] (int32) -> [..., dimensions]. */
 export function embedding(options: EmbeddingOptions): Layer {
-  checkOptionNames('embedding', options, ['symbols', 'dimensions', 'device', 'rng'])
+  checkOptionNames('embedding', options, ['symbols', 'dimensions', 'weight', 'device', 'rng'])
   const { symbols: V, dimensions: D, device, rng } = options
   checkCount('embedding: symbols', V)
   checkCount('embedding: dimensions', D)
   checkSources('embedding', options)
-  const weight = unowned(() => tensor(rng.normal(V * D), { shape: [V, D], device }))
+  const weight = options.weight ?? unowned(() => tensor(rng.normal(V * D), { shape: [V, D], device }))
+  check(show(weight.shape) === show([V, D]), () =>
+    `embedding: the weight is ${show(weight.shape)}; it must be ${show([V, D])}: [symbols, dimensions]`)
   return Object.assign((index: Tensor) => gather(weight, index), { parameters: { weight } })
 }
 
@@ -70,14 +74,32 @@ export interface HasParameters {
 
 /**
  * The parameters of several layers in order, named "layer.parameter":
- * parameters({ cell, head }) has "cell.weight_ih".
+ * parameters({ cell, head }) has "cell.weight_ih". One that layers share is there once, named by the first.
  */
 export function parameters(layers: { readonly [name: string]: HasParameters }): Map<string, Tensor> {
   const all = new Map<string, Tensor>()
+  const known = new Set<Tensor>()
   for (const [layer, { parameters: own }] of Object.entries(layers)) {
-    for (const [name, x] of Object.entries(own)) all.set(`${layer}.${name}`, x)
+    for (const [name, x] of Object.entries(own)) {
+      if (!known.has(x)) all.set(`${layer}.${name}`, x)
+      known.add(x)
+    }
   }
   return all
+}
+
+/**
+ * Draws every parameter anew, uniform in ±bound, in place and in order: what papers mean by "initialised
+ * uniformly in [-0.1, 0.1]" (Zaremba et al. 2014), biases included.
+ */
+export function drawUniform(target: ReadonlyMap<string, Tensor>, bound: number, rng: Random): void {
+  checkThat(bound > 0 && bound < Infinity, () =>
+    `drawUniform: bound is ${bound}; it must be a positive number`)
+  untracked(() => {
+    for (const x of target.values()) {
+      x.assign(tensor(rng.uniform(x.size, -bound, bound), { shape: x.shape, device: x.device }))
+    }
+  })
 }
 
 /**

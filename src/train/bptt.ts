@@ -58,6 +58,18 @@ export interface TruncationOptions<S extends Tree> {
   initial: S
 }
 
+/** What truncated BPTT holds between two steps. */
+export interface Held<S extends Tree> {
+  /** steps since the start, or since the last reset */
+  readonly time: number
+  /** the state after them */
+  readonly carried: S
+  /** with a horizon beyond the window: the states from which later updates start, and when they were */
+  readonly saved: readonly { readonly time: number, readonly state: S }[]
+  /** and the inputs since the first of these; null when there are none, or no horizon */
+  readonly past: Tensor | null
+}
+
 export interface TruncatedBptt<S extends Tree> {
   /** The loss of the next k1 steps, xs [k1, B, ...], and its gradients through up to k2 steps. */
   step(tape: Tape, xs: Tensor, targets: Tensor): { loss: Tensor, grads: GradientMap }
@@ -65,6 +77,13 @@ export interface TruncatedBptt<S extends Tree> {
   readonly state: S
   /** Starts again from a state, with no past. */
   reset(initial: S): void
+  /** All that the next step depends on. The tensors are its own and change with it: read or copy them. */
+  held(): Held<S>
+  /**
+   * Takes over, by copying, what held() gave: training goes on bit for bit as it would have.
+   * @throws UnrolledError if another `every` or `horizon` would hold other things at this time
+   */
+  load(held: Held<S>): void
   /** Gives back the states and inputs that it holds; it is of no more use then. */
   dispose(): void
 }
@@ -95,10 +114,14 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
   const cut = (k1 - (k2 % k1)) % k1
   let time = 0 // steps so far
   let carried = keep(initial)
-  let saved = [{ time: 0, state: keep(initial) }] // where later windows will start
+  let saved = startsAt0(initial) // where later windows will start
   let past: Tensor | null = null // the inputs of the last k2 - k1 steps
   let outdated: Tree[] = [] // still used by the last step's tape: given back when the next one begins
   let disposed = false
+
+  function startsAt0(state: S): { time: number, state: S }[] {
+    return k2 === k1 ? [] : [{ time: 0, state: keep(state) }]
+  }
 
   /** Takes the carried state over a window, with no tape, and saves it at the cut (or at the end). */
   function carry(xs: Tensor): void {
@@ -179,7 +202,17 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
       retire()
       time = 0
       carried = keep(state) // which may be the carried state itself: it lives until the next step
-      saved = [{ time: 0, state: keep(state) }]
+      saved = startsAt0(state)
+    },
+    held: () => ({ time, carried, saved: [...saved], past }),
+    load(held: Held<S>): void {
+      checkAlive()
+      checkHeld(held, k1, k2)
+      retire() // what was held lives until the next step, should it be what is loaded
+      time = held.time
+      carried = keep(held.carried)
+      saved = held.saved.map((s) => ({ time: s.time, state: keep(s.state) }))
+      past = held.past && keep(held.past)
     },
     dispose(): void {
       if (disposed) return
@@ -188,6 +221,26 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
       disposed = true
     },
   }
+}
+
+/** The times of the states that are saved after `time` steps, the first of them the start of what is past. */
+function startTimes(time: number, k1: number, k2: number): number[] {
+  if (k1 === k2) return []
+  const first = Math.max(0, time + k1 - k2) // where the next update will look back to
+  const cut = (k1 - (k2 % k1)) % k1
+  const all = Array.from({ length: time - first + 1 }, (_, i) => first + i)
+  return all.filter((t) => t === 0 || (t - cut) % k1 === 0)
+}
+
+function checkHeld({ time, saved, past }: Held<Tree>, k1: number, k2: number): void {
+  checkCount('truncatedBptt: the time', time, 0)
+  const wanted = startTimes(time, k1, k2)
+  const steps = wanted.length > 0 ? time - wanted[0] : 0
+  const found = saved.map((s) => s.time)
+  if (time % k1 === 0 && show(found) === show(wanted) && (past?.shape[0] ?? 0) === steps) return
+  throw new UnrolledError(
+    `truncatedBptt: what is loaded has states saved at ${show(found)} and ${past?.shape[0] ?? 0} past ` +
+    `inputs after ${time} steps; every ${k1} with horizon ${k2} has them at ${show(wanted)}, and ${steps}`)
 }
 
 /** A copy that no tape owns: from here on, the state is a constant. */

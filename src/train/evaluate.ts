@@ -5,7 +5,7 @@
 //   p_v = softmax(logits / temperature)_v
 //   top-k: only the k likeliest; top-p: the fewest likeliest whose sum reaches p (Holtzman et al. 2020)
 
-import { checkCount, NonFiniteError, UnrolledError } from '../check.ts'
+import { checkCount, checkThat, NonFiniteError, UnrolledError } from '../check.ts'
 import { heldOut } from '../data/streams.ts'
 import { slice } from '../ops/move.ts'
 import type { Random } from '../random.ts'
@@ -94,6 +94,8 @@ export interface SampleOptions {
   topK?: number
   /** draw among the likeliest whose probabilities first sum to p */
   topP?: number
+  /** a symbol that is never drawn, such as the one that stands for unknown words */
+  without?: number | undefined
 }
 
 /**
@@ -136,9 +138,9 @@ function step(model: SequenceModel, symbols: Int32Array, state: Tree): readonly 
  * @throws NonFiniteError if a logit is NaN or infinite, UnrolledError if an option is out of its range
  */
 export function choose(
-  logits: ArrayLike<number>, options: { temperature?: number, topK?: number, topP?: number }, rng: Random,
+  logits: ArrayLike<number>, options: Omit<SampleOptions, 'prompt' | 'length' | 'rng'>, rng: Random,
 ): number {
-  const { temperature = 1, topK = logits.length, topP = 1 } = options
+  const { temperature = 1, topK = logits.length, topP = 1, without } = options
   if (!(temperature > 0)) {
     throw new UnrolledError(`sample: temperature is ${temperature}; it must be a number above 0`)
   }
@@ -148,7 +150,9 @@ export function choose(
     throw new NonFiniteError('sample: the model gives values that are not finite; its training went wrong')
   }
   // Likeliest first; of two that are equal, the one with the smaller index (the sort is stable).
-  const order = Array.from({ length: logits.length }, (_, v) => v).sort((a, b) => logits[b] - logits[a])
+  const order = Array.from({ length: logits.length }, (_, v) => v).filter((v) => v !== without)
+    .sort((a, b) => logits[b] - logits[a])
+  checkThat(order.length > 0, () => `sample: without ${without} no symbol is left to draw`)
   const largest = logits[order[0]]
   const weights = order.slice(0, topK).map((v) => Math.exp((logits[v] - largest) / temperature))
   const total = weights.reduce((sum, w) => sum + w, 0)

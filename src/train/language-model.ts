@@ -3,10 +3,9 @@
 //   x_t = E[s_t]                       embedding [V, embed]
 //   y_t, state = rnn(x_t, state)       one or more recurrent layers of H units
 //   logits_t = y_t W^T + b             linear head [V, H]; p(s_{t+1} = v) = softmax(logits_t)_v
-//
-// Its loss is the mean cross-entropy in nats per symbol; divided by ln 2 that is bits per character, e^loss
-// the perplexity. Parameters: embedding.weight, rnn.weight_ih_l0, ..., head.weight, head.bias.
-// Next: loop.ts, evaluate.ts.
+// Tied (Press and Wolf 2017), W is E. Its loss is the mean cross-entropy in nats per symbol; divided by ln 2
+// that is bits per character, e^loss the perplexity. Parameters: embedding.weight, rnn.weight_ih_l0, ...,
+// head.weight (not when it is tied), head.bias. Next: loop.ts, evaluate.ts.
 
 import { checkThat, UnrolledError } from '../check.ts'
 import type { Device } from '../device.ts'
@@ -34,8 +33,10 @@ export interface LanguageModelForm {
   readonly embed: number
   readonly hidden: number
   readonly layers: number
-  /** the probability of dropping a value between layers, and before the head if there are several layers */
+  /** the probability of dropping a value on its way up: into the first layer, between layers, to the head */
   readonly dropout: number
+  /** whether the head's weight is the embedding's, one parameter with two uses; needs embed = hidden */
+  readonly tied?: boolean
 }
 
 /**
@@ -64,7 +65,7 @@ export interface SequenceModelParts {
   rnn: Cell | SequenceLayer
   /** [T, B, H] -> logits [T, B, V] */
   head: Layer
-  /** the probability of dropping a value before the head; 0 by default */
+  /** the probability of dropping a value before the layers, and again before the head; 0 by default */
   dropout?: number
 }
 
@@ -85,9 +86,9 @@ export function sequenceModel(parts: SequenceModelParts): SequenceModel {
     parameters: all,
     initial: rnn.initial,
     run(symbols, state, rng) {
-      const result = rnn(embedding(symbols), { state, rng })
-      const seen = rng && dropout > 0 ? drop(result.outputs, dropout, rng) : result.outputs
-      return { outputs: head(seen), state: result.state }
+      const dropped = (x: Tensor): Tensor => rng && dropout > 0 ? drop(x, dropout, rng) : x
+      const result = rnn(dropped(embedding(symbols)), { state, rng })
+      return { outputs: head(dropped(result.outputs)), state: result.state }
     },
     loss: (logits, targets) => crossEntropy(logits, targets, { ignoreIndex: -1 }),
   }
@@ -105,13 +106,14 @@ function layersOf(form: LanguageModelForm, device: Device, rng: Random): Sequenc
 }
 
 /**
- * Builds a language model with fresh parameters.
+ * Builds a language model with fresh parameters, each as its layer draws it: PyTorch's defaults. A tied one
+ * is drawn as the head's: an embedding's, normal with deviation 1, would make the logits far too large.
  * @throws UnrolledError for a form that makes no sense
  */
 export function languageModel(
   form: LanguageModelForm, options: { device: Device, rng: Random },
 ): LanguageModel {
-  const { cell, symbols, embed, hidden, layers, dropout } = form
+  const { cell, symbols, embed, hidden, dropout, tied = false } = form
   const { device, rng } = options
   if (!CELLS.includes(cell)) {
     throw new UnrolledError(`language model: cell is ${String(cell)}; it must be one of ${CELLS.join(', ')}`)
@@ -119,10 +121,15 @@ export function languageModel(
   if (cell === 'jordan' && dropout > 0) {
     throw new UnrolledError('language model: dropout is not for the jordan cell; leave it at 0')
   }
-  const vectors = embedding({ symbols, dimensions: embed, device, rng })
+  if (tied && embed !== hidden) {
+    throw new UnrolledError(`language model: embed is ${embed}, hidden is ${hidden}; with tied weights ` +
+      'they must be equal')
+  }
+  const shared = tied ? linear({ inputs: hidden, outputs: symbols, device, rng }) : undefined
+  const vectors = embedding({ symbols, dimensions: embed, weight: shared?.parameters.weight, device, rng })
   const rnn = layersOf(form, device, rng)
-  const head = linear({ inputs: hidden, outputs: symbols, device, rng })
-  return { form, ...sequenceModel({ embedding: vectors, rnn, head, dropout: layers > 1 ? dropout : 0 }) }
+  const head = shared ?? linear({ inputs: hidden, outputs: symbols, device, rng })
+  return { form, ...sequenceModel({ embedding: vectors, rnn, head, dropout }) }
 }
 
 /** The same net as training runs it: with dropout, drawn from the generator. */

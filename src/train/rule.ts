@@ -67,7 +67,7 @@ export class Optimizer {
       `${this.name}: applyIf is ${show(applyIf!.shape)}; it must be a scalar [], 0 to skip the step`)
     this.checkGradients(params, grads)
     if (this.kept.size === 0) this.kept = this.firstState(params)
-    else this.checkState(params)
+    else this.checkState(this.kept, params)
     const write = (target: Tensor, value: Tensor) => {
       target.assign(applyIf ? where(applyIf, value, target) : value)
     }
@@ -99,9 +99,10 @@ export class Optimizer {
   /**
    * Takes over, by copying, a state that state() gave: training goes on bit for bit as it would have. An
    * empty map starts anew.
+   * @param params when given, the state must be theirs; otherwise the next update checks that
    * @throws UnrolledError for a name that this optimiser does not keep, or if the step count is missing
    */
-  load(state: TensorMap): void {
+  load(state: TensorMap, params?: TensorMap): void {
     const { name } = this
     const slots = Object.keys(this.rule.slots)
     for (const key of state.keys()) {
@@ -113,6 +114,7 @@ export class Optimizer {
     if (state.size > 0 && !step) throw new UnrolledError(`${name}: the state lacks ${this.stepName}`)
     check(!step || step.rank === 0, () =>
       `${name}: ${this.stepName} is ${show(step!.shape)}; it must be a scalar []`)
+    if (params && state.size > 0) this.checkState(state, params)
     const copies = unowned(() => [...state.values()])
     this.dispose()
     this.kept = new Map([...state.keys()].map((key, i) => [key, copies[i]]))
@@ -174,14 +176,14 @@ export class Optimizer {
   }
 
   /** After the first update, or when loaded, the state must be that of these very parameters. */
-  private checkState(params: TensorMap): void {
-    const { name: op, kept } = this
-    const rest = new Set(kept.keys())
+  private checkState(state: TensorMap, params: TensorMap): void {
+    const { name: op } = this
+    const rest = new Set(state.keys())
     rest.delete(this.stepName)
     for (const slot of Object.keys(this.rule.slots)) {
       for (const [name, p] of params) {
         const key = this.slotName(slot, name)
-        const s = kept.get(key)
+        const s = state.get(key)
         if (!s) throw new UnrolledError(`${op}: the state lacks ${key}; make another optimiser`)
         check(sameShape(s.shape, p.shape), () =>
           `${op}: shapes differ; the state ${key} is ${show(s.shape)}, the parameter is ${show(p.shape)}; ` +

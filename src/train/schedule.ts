@@ -18,13 +18,17 @@ export function constant(): Schedule {
 
 /**
  * base factor^floor(step / every): the rate is multiplied by `factor` once every so many steps. PyTorch:
- * StepLR.
- * @throws UnrolledError unless `every` is a whole number above 0, and 0 <= factor <= 1
+ * StepLR. With `hold` > 1 the first `hold` of these periods run at the base rate, and only then does it fall:
+ * with `every` an epoch, hold 4 and factor 0.5, the schedule of Zaremba et al. 2014 for their small net.
+ * @throws UnrolledError unless `every` and `hold` are whole numbers above 0, and 0 <= factor <= 1
  */
-export function stepDecay({ every, factor }: { every: number, factor: number }): Schedule {
+export function stepDecay(
+  { every, factor, hold = 1 }: { every: number, factor: number, hold?: number },
+): Schedule {
   checkCount('stepDecay: every', every)
   checkShare('stepDecay: factor', factor)
-  return (step, base) => base * factor ** Math.floor(step / every)
+  checkCount('stepDecay: hold', hold)
+  return (step, base) => base * factor ** Math.max(0, Math.floor(step / every) + 1 - hold)
 }
 
 /**

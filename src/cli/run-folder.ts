@@ -1,0 +1,177 @@
+// The folder DIR of a run: what is written there, when, and in which order, so that a process that is killed
+// at any moment leaves a run to go on from.
+//
+//   metrics.jsonl            grows line by line; on the disk before the checkpoint that knows its length
+//   model.safetensors, config.json     the model, at each save: sample and eval can be used at any time
+//   checkpoint.safetensors   takes its place last, in one rename: with it the save has happened
+//
+// Nothing is made before the first save. A run that had not ended gives way then, to DIR/earlier-1; one that
+// had ended is replaced. Saving reads and draws nothing: it cannot change a number. Read next: lock.ts,
+// metrics-file.ts, resume.ts, ../io/node-checkpoint.ts.
+
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+
+import { UnrolledError } from '../check.ts'
+import { printable } from '../data/printable.ts'
+import type { AnyVocabulary } from '../data/words.ts'
+import { encodeCheckpoint } from '../io/node-checkpoint.ts'
+import { ensureFolder, removeTemporaries, writeTogether } from '../io/node-files.ts'
+import { languageModelFiles } from '../io/node-language-model.ts'
+import type { LanguageModel } from '../train/language-model.ts'
+import type { Training } from '../train/loop.ts'
+import { checkUnlocked, lock } from './lock.ts'
+import { MetricsFile } from './metrics-file.ts'
+import { CHECKPOINT, hasUnfinishedRun, METRICS, type RunNotes } from './run-notes.ts'
+
+const PAUSE = 10_000 // milliseconds between two saves
+const SHARE = 20 // and so many times as long as a save takes: it costs 5 % at most
+const MOST_WAITING = 4e6 // bytes of metrics that wait in memory for the first save
+
+/** All that belongs to a run, as it lies in its folder; the checkpoint is last to come and to go. */
+const FILES = [METRICS, 'model.safetensors', 'config.json', 'plots', 'report.html', CHECKPOINT]
+
+/** What is saved. */
+export interface Saved {
+  readonly training: Training
+  readonly model: LanguageModel
+  readonly texts: { readonly vocabulary: AnyVocabulary }
+}
+
+export interface RunFolderOptions {
+  readonly dir: string
+  /** steps between two saves; undefined goes by the clock */
+  readonly saveEvery: number | undefined
+  /** what the checkpoint keeps for --resume: options and text */
+  readonly keep: Pick<RunNotes, 'options' | 'texts'>
+}
+
+export class RunFolder {
+  readonly dir: string
+  /** the last step that was saved; undefined before the first save */
+  savedStep: number | undefined
+  private readonly options: RunFolderOptions
+  private readonly metrics: MetricsFile
+  private release = (): void => {}
+  private toldUpTo = 0 // bytes of metrics when the last step had been told
+  private savedAt = performance.now()
+  private pause = PAUSE
+
+  /** @throws UnrolledError when another run writes there */
+  constructor(options: RunFolderOptions) {
+    this.dir = options.dir
+    this.options = options
+    this.metrics = new MetricsFile(join(options.dir, METRICS))
+    checkUnlocked(options.dir)
+  }
+
+  /** Goes on with the run whose checkpoint is there: its metrics are cut back to it. Lines to be told. */
+  goOn(step: number, notes: RunNotes): string[] {
+    this.take()
+    this.savedStep = step
+    if (this.metrics.cutBack(notes.metrics)) return []
+    return [`${printable(this.metrics.path)} is shorter than when the checkpoint was made; what is missing ` +
+      'stays missing']
+  }
+
+  /** Adds a line to the metrics. */
+  line(text: string): void {
+    this.guarded(() => { this.metrics.line(text) })
+  }
+
+  /** The step is done and told; what is told from here on until the next is told again after a resume. */
+  mark(): void {
+    this.toldUpTo = this.metrics.length
+  }
+
+  /** Whether it is time to save. */
+  isDue(step: number): boolean {
+    const { saveEvery } = this.options
+    if (!this.metrics.isOpen && this.metrics.length > MOST_WAITING) return true
+    if (saveEvery !== undefined) return step % saveEvery === 0
+    return performance.now() - this.savedAt >= this.pause
+  }
+
+  /**
+   * Saves all, or nothing.
+   * @param told whether all that was to follow on the last step, samples and validation, has been done
+   * @param last lines that end the metrics, when the run ends
+   * @throws NonFiniteError for weights that are not finite, UnrolledError when writing fails; what was saved
+   *   before is whole
+   */
+  async save(
+    run: Saved, { told, finished, last = [] }: { told: boolean, finished: boolean, last?: string[] },
+  ): Promise<void> {
+    const begun = performance.now()
+    const state = await run.training.state()
+    const files = await languageModelFiles(this.dir, run.model, run.texts.vocabulary)
+    const metrics = told ? this.metrics.length : this.toldUpTo
+    const notes: RunNotes = { ...this.options.keep, told, finished, metrics }
+    const contents = encodeCheckpoint({ state, notes: { ...notes } })
+    this.guarded(() => {
+      for (const line of last) this.metrics.line(line)
+      this.write([...files, { path: join(this.dir, CHECKPOINT), contents }])
+    })
+    this.savedStep = state.steps
+    this.savedAt = performance.now()
+    this.pause = Math.max(PAUSE, SHARE * (this.savedAt - begun))
+  }
+
+  /** Lets another run in. */
+  close(): void {
+    this.metrics.close()
+    this.release()
+  }
+
+  private write(files: Parameters<typeof writeTogether>[0]): void {
+    if (this.metrics.isOpen) {
+      this.metrics.sync()
+      writeTogether(files)
+      return
+    }
+    ensureFolder(this.dir)
+    this.take()
+    writeTogether([{ path: this.metrics.path, contents: this.metrics.text }, ...files], () => {
+      if (hasUnfinishedRun(this.dir)) moveAway(this.dir)
+    })
+    this.metrics.open()
+  }
+
+  private take(): void {
+    this.release = lock(this.dir)
+    removeTemporaries(this.dir, FILES)
+  }
+
+  /** An error's line also says what is left to go on from. */
+  private guarded(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      if (!(error instanceof UnrolledError)) throw error
+      const { savedStep: step } = this
+      throw new UnrolledError(`${error.message}; ` + (step === undefined ? 'nothing was saved'
+        : `step ${step}, saved before, is whole: npx unrolled train --resume ${shellWord(this.dir)}`))
+    }
+  }
+}
+
+/** A folder's name as it can be typed. */
+export function shellWord(dir: string): string {
+  return /^[\w./-]+$/.test(dir) ? dir : JSON.stringify(dir)
+}
+
+/** DIR/earlier-1, or the first such number that holds no whole run. */
+export function earlierFolder(dir: string): string {
+  for (let n = 1; ; n++) {
+    const path = join(dir, `earlier-${n}`)
+    if (!fs.existsSync(join(path, CHECKPOINT))) return path
+  }
+}
+
+function moveAway(dir: string): void {
+  const to = earlierFolder(dir)
+  fs.mkdirSync(to, { recursive: true })
+  for (const name of FILES) {
+    if (fs.existsSync(join(dir, name))) fs.renameSync(join(dir, name), join(to, name))
+  }
+}
