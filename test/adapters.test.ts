@@ -8,7 +8,7 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { type AdapterInfo, type AdapterLike, describe, fits } from '../src/gpu/adapter.ts'
+import { type AdapterInfo, describe, fits } from '../src/gpu/adapter.ts'
 import {
   describeAdapter, listAdapters, mayHaveHardware, requestAdapter, softwareStartLine,
 } from '../src/gpu/node-provider.ts'
@@ -94,6 +94,8 @@ test('the list names each adapter once; the environment is as it was', async () 
   if (hasSwiftShader) assert.ok(names.includes('swiftshader-device-subzero'))
   assert.equal({ ...process.env }, before)
 })
+
+type AdapterLike = Parameters<typeof describe>[0]
 
 function fake(info: Partial<AdapterLike['info']>): AdapterLike {
   const empty = { vendor: '', architecture: '', device: '', description: '' }

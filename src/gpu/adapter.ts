@@ -32,7 +32,7 @@ export class NoAdapterError extends UnrolledError {
 type Names = Pick<GPUAdapterInfo, 'vendor' | 'architecture' | 'device' | 'description'>
 
 /** What of a GPUAdapter is read here. */
-export interface AdapterLike {
+interface AdapterLike {
   readonly info: Names & Partial<Pick<GPUAdapterInfo, 'isFallbackAdapter'>>
   readonly features: Iterable<string>
   readonly limits: object
