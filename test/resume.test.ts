@@ -77,6 +77,19 @@ test('Ctrl-C while a sample is drawn: it is drawn again', async () => {
   same('stopped', 'samples')
 })
 
+test('killed or stopped while the last validation is under way: it is told once', async () => {
+  writeFileSync(at('slow.txt'), words(1500, 2))
+  const args = [...onShort, '--valid', 'slow.txt', '--save-every', '30', '--sample-every', '10']
+  good(...args, '--out', 'validated')
+  await during(place, [...args, '--json', '--out', 'unsure'], /"step":30,"text"/, (child) => {
+    setTimeout(() => child.kill('SIGKILL'), 100)
+  })
+  const { how } = await killed(['train', '--resume', 'unsure'], /"resume"/, 'SIGINT')
+  assert.is(how, 130)
+  good('train', '--resume', 'unsure')
+  same('unsure', 'validated')
+})
+
 test('a run that has ended says so; a later end goes on, as if it had always been the end', () => {
   good(...onText, '--steps', '20', '--out', 'long', '--sample-every', '0')
   good(...onText, '--steps', '8', '--out', 'short', '--sample-every', '0')
