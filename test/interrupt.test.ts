@@ -9,6 +9,7 @@ import { join } from 'node:path'
 
 import { isInterrupted, listenForSignals } from '../src/cli/interrupt.ts'
 import { buildCommand, bytesOf, RUN_FILES, tiny, words } from './command.ts'
+import { during as duringRun } from './runs.ts'
 
 const test = suite('interrupt')
 const { path, folder, run, remove } = buildCommand()
@@ -18,28 +19,8 @@ writeFileSync(join(folder, 'text.txt'), words(60))
 writeFileSync(join(folder, 'long.txt'), words(30_000, 2))
 const long = ['train', '--data', 'text.txt', ...tiny, '--minutes', '5', '--sample-every', '0']
 
-interface Ended {
-  stdout: string
-  stderr: string
-  /** exit code or signal */
-  how: number | string | null
-}
-
-/** Runs the command, hands the child over once it has said `when`, and waits for its end. */
-function during(args: readonly string[], when: RegExp, act: (child: ChildProcess) => void): Promise<Ended> {
-  const child = spawn(process.execPath, [path, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
-  let [stdout, stderr, acted] = ['', '', false]
-  child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text })
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    stdout += text
-    if (acted || !when.test(stdout)) return
-    acted = true
-    act(child)
-  })
-  return new Promise((done) => {
-    child.on('close', (code, signal) => done({ stdout, stderr, how: code ?? signal }))
-  })
-}
+const during = (args: readonly string[], when: RegExp, act: (child: ChildProcess) => void) =>
+  duringRun({ path, folder }, args, when, act)
 
 const events = (stdout: string) => stdout.trimEnd().split('\n')
   .map((line) => JSON.parse(line) as { event: string, step: number, dir?: string })

@@ -53,7 +53,7 @@ export class RunFolder {
   private readonly options: RunFolderOptions
   private readonly metrics: MetricsFile
   private release = (): void => {}
-  private toldUpTo = 0 // bytes of metrics when the last step had been told
+  private place = { told: true, metrics: 0 } // of the last mark
   private savedAt = performance.now()
   private pause = PAUSE
 
@@ -69,7 +69,9 @@ export class RunFolder {
   goOn(step: number, notes: RunNotes): string[] {
     this.take()
     this.savedStep = step
-    if (this.metrics.cutBack(notes.metrics)) return []
+    const whole = this.metrics.cutBack(notes.metrics)
+    this.mark(notes.told)
+    if (whole) return []
     return [`${printable(this.metrics.path)} is shorter than when the checkpoint was made; what is missing ` +
       'stays missing']
   }
@@ -79,9 +81,12 @@ export class RunFolder {
     this.guarded(() => { this.metrics.line(text) })
   }
 
-  /** The step is done and told; what is told from here on until the next is told again after a resume. */
-  mark(): void {
-    this.toldUpTo = this.metrics.length
+  /**
+   * What was told up to here stands; what comes between this and a save is told again after a resume.
+   * @param told whether all that was to follow on the last step, samples and validation, has been told
+   */
+  mark(told: boolean): void {
+    this.place = { told, metrics: this.metrics.length }
   }
 
   /** Whether it is time to save. */
@@ -94,19 +99,16 @@ export class RunFolder {
 
   /**
    * Saves all, or nothing.
-   * @param told whether all that was to follow on the last step, samples and validation, has been done
+   * @param finished whether the run has come to its end
    * @param last lines that end the metrics, when the run ends
    * @throws NonFiniteError for weights that are not finite, UnrolledError when writing fails; what was saved
    *   before is whole
    */
-  async save(
-    run: Saved, { told, finished, last = [] }: { told: boolean, finished: boolean, last?: string[] },
-  ): Promise<void> {
+  async save(run: Saved, finished = false, last: readonly string[] = []): Promise<void> {
     const begun = performance.now()
     const state = await run.training.state()
     const files = await languageModelFiles(this.dir, run.model, run.texts.vocabulary)
-    const metrics = told ? this.metrics.length : this.toldUpTo
-    const notes: RunNotes = { ...this.options.keep, told, finished, metrics }
+    const notes: RunNotes = { ...this.options.keep, ...this.place, finished }
     const contents = encodeCheckpoint({ state, notes: { ...notes } })
     this.guarded(() => {
       for (const line of last) this.metrics.line(line)

@@ -127,14 +127,13 @@ function begin({ options, texts, model, training, reporter, folder, resumed }: R
 /** From the first step to the saved model; the exit code. */
 async function trainAndSave(run: Run): Promise<number> {
   const { options, texts, training, reporter, interruption, folder } = run
-  const told = await follow(run)
+  await follow(run)
   const step = training.steps
   if (interruption.exitCode === undefined) await validate(run)
   if (interruption.exitCode === undefined) await testAtEnd(run)
   const { exitCode } = interruption
-  const finished = exitCode === undefined
-  // A validation that was told before a test was interrupted comes again, with all that followed the step.
-  await folder?.save(run, { told: told && finished, finished, last: closingLines(folder.dir, step) })
+  if (exitCode === undefined) folder?.mark(true)
+  await folder?.save(run, exitCode === undefined, closingLines(folder.dir, step))
   if (exitCode !== undefined) {
     reporter.interrupted(step, folder?.dir)
     return exitCode
@@ -144,24 +143,24 @@ async function trainAndSave(run: Run): Promise<number> {
   return 0
 }
 
-/** Trains, samples, validates and saves as asked; whether all that follows the last step was told. */
-async function follow(run: Run): Promise<boolean> {
+/** Trains, samples, validates and saves as asked, up to the end or to a signal. */
+async function follow(run: Run): Promise<void> {
   const { training, reporter, folder, resumed } = run
   let { fraction } = training
   if (resumed && !resumed.notes.told) {
-    folder?.mark()
-    if (!await between(run, fraction)) return false
+    if (!await between(run, fraction)) return
+    folder?.mark(true)
   }
   while (fraction < 1) {
     const event = await training.next()
     fraction = event.fraction
     reporter.step(event)
-    folder?.mark()
+    folder?.mark(false)
     await breathe()
-    if (!await between(run, fraction)) return false
-    if (folder?.isDue(training.steps)) await folder.save(run, { told: true, finished: false })
+    if (!await between(run, fraction)) return
+    folder?.mark(true)
+    if (folder?.isDue(training.steps)) await folder.save(run)
   }
-  return true
 }
 
 /** What follows a step: a sample and a validation, if it is their turn; whether no signal came on the way. */
