@@ -4,6 +4,8 @@
 export { NonFiniteError, ShapeError, TapeError, UnrolledError } from './check.ts'
 export { at, type Where } from './context.ts'
 export { cpu } from './cpu/device.ts'
+export { gpu, type Gpu } from './gpu/open.ts'
+export { type AdapterInfo, type AdapterKind, type AdapterRequest, NoAdapterError } from './gpu/adapter.ts'
 export type {
   BinaryOp, Device, DType, FloatArray, FloatType, Memory, MemoryReport, NumberArray, UnaryOp, View,
 } from './device.ts'

@@ -1,9 +1,9 @@
 // The devices that the tests of the engine run on: the same test bodies, once for each.
 
-import { create, globals } from 'webgpu'
 import { cpu } from '../src/cpu/device.ts'
 import type { Device } from '../src/device.ts'
-import { openOn } from '../src/gpu/open.ts'
+import { openGpu } from '../src/gpu/open.ts'
+import { testAdapter } from './gpu-adapter.ts'
 
 export interface TestDevice {
   name: string
@@ -13,11 +13,7 @@ export interface TestDevice {
 }
 
 export const judge: Device = cpu({ precision: 'float64' })
-Object.assign(globalThis, globals)
-const instance = create([])
-Object.assign(globalThis, { instance })
-const adapter = await instance.requestAdapter()
-const gpu = await openOn(adapter!, 'gpu')
+export const gpu = await openGpu(testAdapter)
 
 export const devices: TestDevice[] = [
   { name: 'cpu float64', device: judge, tolerance: 1e-10 },

@@ -1,5 +1,5 @@
 // The gpu device: the contract of ../device.ts kept by kernels in WGSL, float32. A primitive finds its
-// buffers, takes one for its result from the pool, and records a dispatch; nothing runs before somebody reads.
+// buffers, takes one for its result from the pool, and records a dispatch; nothing runs until somebody reads.
 // Indices stay on the host, where they are checked, so that a wrong one is refused at once, as on the cpu.
 //
 // Here are memory, reading and launching; elementwise.ts, move.ts, rows.ts, reduce.ts and matmul.ts are the
@@ -8,14 +8,16 @@
 
 import { check, show, TapeError, UnrolledError } from '../check.ts'
 import type {
-  BinaryOp, Device, DType, Memory, MemoryReport, NumberArray, UnaryOp, View,
+  BinaryOp, DType, Memory, MemoryReport, NumberArray, UnaryOp, View,
 } from '../device.ts'
 import { type Shape, sizeOf } from '../shape.ts'
+import type { AdapterInfo } from './adapter.ts'
 import * as elementwise from './elementwise.ts'
 import { type Blanks, type KernelName, Kernels } from './kernels.ts'
 import { matmul } from './matmul.ts'
 import { type Buffer, BufferPool, GpuMemory } from './memory.ts'
 import * as move from './move.ts'
+import type { Gpu } from './open.ts'
 import { type Grid, Recorder } from './recorder.ts'
 import { reduce } from './reduce.ts'
 import * as rows from './rows.ts'
@@ -32,8 +34,9 @@ export interface Launch {
   readonly grid: Grid
 }
 
-export class GpuDevice implements Device {
+export class GpuDevice implements Gpu {
   readonly name: string
+  readonly adapter: AdapterInfo
   readonly dtype = 'float32'
   readonly gpu: GPUDevice
   readonly kernels: Kernels
@@ -42,8 +45,10 @@ export class GpuDevice implements Device {
   /** why this device is of no more use */
   private failure: UnrolledError | null = null
 
-  constructor(gpu: GPUDevice, { name, immediates }: { name: string, immediates: boolean }) {
+  constructor(gpu: GPUDevice, { adapter, immediates }: { adapter: AdapterInfo, immediates: boolean }) {
+    const name = `gpu (${adapter.name}${adapter.kind === 'software' ? ', a software adapter' : ''})`
     this.name = name
+    this.adapter = adapter
     this.gpu = gpu
     this.kernels = new Kernels(gpu, immediates)
     this.recorder = new Recorder(gpu, this.kernels.uniforms)
