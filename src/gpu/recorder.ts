@@ -46,6 +46,11 @@ export class Recorder {
   /** Whether work that is not yet submitted uses this buffer. */
   readonly isBusy = (buffer: Buffer): boolean => buffer.used === this.serial
 
+  /** Bind groups in the cache. */
+  get bindGroups(): number {
+    return this.groups.size
+  }
+
   /**
    * Runs a kernel over a grid of workgroups.
    * @param words what the kernel's struct Params holds, in its order
