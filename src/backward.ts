@@ -47,16 +47,16 @@ export class Backward {
   }
 
   /** The gradients of a record's outputs; null if it needs no visit: no gradient arrives, or none goes on. */
-  take({ inputs, outputs }: TapeRecord, reached: ReadonlySet<Tensor>): Tensor[] | null {
+  take({ inputs, outputs }: TapeRecord, reached: ReadonlySet<Tensor>): (Tensor | null)[] | null {
     const arrives = outputs.some((y) => this.sums.has(y))
     const goesOn = inputs.some((x) => reached.has(x))
     if (!arrives || !goesOn) return null
-    return outputs.map((y) => this.sums.get(y) ?? zeros(y.shape, y.device))
+    return outputs.map((y) => this.sums.get(y) ?? null)
   }
 
   /** Runs a record's vjp, adds what it gives to the inputs' sums, and frees what is no longer needed. */
   step(
-    record: TapeRecord, dys: readonly Tensor[], reached: ReadonlySet<Tensor>,
+    record: TapeRecord, dys: readonly (Tensor | null)[], reached: ReadonlySet<Tensor>,
     watch: (dx: Tensor, k: number) => void, visit?: Visitor,
   ): void {
     const thunks = record.vjp(dys)

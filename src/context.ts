@@ -23,6 +23,8 @@ export interface Owner {
 
 export interface Recorder<R> extends Owner {
   readonly isClosed: boolean
+  /** whether it wants to see each op's own values */
+  readonly watches: boolean
   push(record: R): void
 }
 
@@ -31,6 +33,8 @@ const stack: Owner[] = []
 /** The tapes that record now: those open whose backward pass is not running; none inside `untracked`. */
 let recorders: readonly Recorder<unknown>[] = []
 let where: Where = {}
+/** Whether whole sequences are computed step by step, by elementary ops, even where one op could do it. */
+let stepByStep = false
 
 /** Gives memory that an op has just allocated to its owner. */
 export function adopt(memory: Memory): void {
@@ -117,4 +121,26 @@ export function showWhere(place: Where): string {
   if (place.direction !== undefined) parts.push(place.direction)
   if (place.t !== undefined) parts.push(place.t === 'all' ? 'all steps' : `t = ${place.t}`)
   return parts.join(', ')
+}
+
+/**
+ * Runs fn with every op composed of elementary ones: each step of a recurrent net on its own, the definition
+ * that fused ops are held to. Slower, with the same results: composed(() => unroll(cell, xs))
+ */
+export function composed<T>(fn: () => T): T {
+  const before = stepByStep
+  stepByStep = true
+  try {
+    return fn()
+  } finally {
+    stepByStep = before
+  }
+}
+
+/**
+ * Whether an op that does the work of many may be used now. Not on a nested tape, since such an op has no
+ * second derivative; not on one that watches, which is to name the step at which a NaN was made.
+ */
+export function mayFuse(): boolean {
+  return !stepByStep && recorders.length <= 1 && !recorders.some((tape) => tape.watches)
 }

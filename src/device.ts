@@ -118,4 +118,88 @@ export interface Device {
   copyInto(target: View, x: View): void
   /** target += x, element by element */
   accumulate(target: View, x: View): void
+
+  /** ops that do the work of many in one; without them the same is composed of the primitives above */
+  readonly fused?: FusedOps
+}
+
+// The second table. Each of these ops has a composed form, which is its definition; a device may lack them.
+
+/** How a unit of a cell computes: each is a file of its own (cpu/gates-*.ts, kernels/gates_*.wgsl). */
+export type GateKind = 'tanh' | 'relu' | 'sigmoid' | 'lstm' | 'gru'
+
+/**
+ * A cell over a whole sequence. In the order of its steps (t = 0 .. T-1, reverse: T-1 .. 0), with G gates:
+ *   u_t      = h_{t-1} weight^T + bias                    [B, G H]
+ *   m_t, c_t = gates(projected_t, u_t, h_{t-1}, c_{t-1})  [B, H] each, unit by unit; c for an lstm only
+ *   h_t      = m_t, or with a projection m_t projection^T
+ * Where t >= lengths_b, sequence b stands still: h_t = h_{t-1}, c_t = c_{t-1}.
+ */
+export interface Recurrence {
+  readonly kind: GateKind
+  readonly T: number
+  readonly B: number
+  readonly H: number
+  /** O, the size of h: H, or P with a projection */
+  readonly outputs: number
+  /** x W^T + b of all steps [T, B, G H] */
+  readonly projected: View
+  /** [G H, O] */
+  readonly weight: View
+  /** [G H], for a cell whose gates need u_t with a bias of its own */
+  readonly bias: View | null
+  /** [P, H] */
+  readonly projection: View | null
+  /** the state before the first step [B, O], and [B, H] if the cell has a c */
+  readonly h: View
+  readonly c: View | null
+  /** [B] int32 */
+  readonly lengths: View | null
+  readonly reverse: boolean
+}
+
+/**
+ * What the steps leave behind. A history has T + 1 rows: the states at the edges between the steps, in the
+ * order of t. Step t lies between rows t and t + 1, of which it reads the first and writes the second
+ * (reverse: reads the second, writes the first).
+ */
+export interface RecurrenceTrace {
+  /** [T + 1, B, O] */
+  readonly h: Memory
+  /** [T + 1, B, H] */
+  readonly c: Memory | null
+  /** for backward only: the gates' values [T, B, S H], if the kind saves any */
+  readonly gates: Memory | null
+  /** for backward only, with a projection: m [T, B, H] */
+  readonly shown: Memory | null
+}
+
+/** Gradients of a loss; d stands for dLoss/d. */
+export interface RecurrenceGradients {
+  /** d(projected) [T, B, G H] */
+  readonly projected: Memory
+  /** d(u) [T, B, G H]: the same memory unless the kind treats u_t in a way of its own (gru) */
+  readonly recurrent: Memory
+  /** d(h_t) by all ways [T, B, O], with a projection only, whose own gradient is made of it */
+  readonly outputs: Memory | null
+  /** what of d(h) before the first step comes past u [B, O], if anything does; the rest is d(u) weight */
+  readonly passed: Memory | null
+  /** d(c) before the first step [B, H] */
+  readonly c: Memory | null
+}
+
+export interface FusedOps {
+  /** `save` says whether backward will follow; without it, gates and shown are null. */
+  recurrenceForward(sequence: Recurrence, save: boolean): RecurrenceTrace
+  /**
+   * Backwards through the steps. With d(h_t) = dy_t + what step t + 1 hands back, the gates' derivatives give
+   * d(u_t), d(projected_t), d(c_{t-1}); d(u_t) weight goes on to d(h_{t-1}). At a step at which sequence b
+   * stands still, d(u) and d(projected) are 0, and d(h), d(c) pass.
+   * @param dy [T, B, O], for the states that the steps wrote
+   * @param dy [T, B, O], for the states that the steps wrote; null if nothing depends on them
+   * @param last gradients of the state after the last step [B, O], [B, H]; the same
+   */
+  recurrenceBackward(
+    sequence: Recurrence, trace: RecurrenceTrace, dy: View | null, last: { h: View | null, c: View | null },
+  ): RecurrenceGradients
 }

@@ -2,12 +2,13 @@
 // here too, whatever a result is made of, so that a program can name what it gets.
 
 export { NonFiniteError, ShapeError, TapeError, UnrolledError } from './check.ts'
-export { at, type Where } from './context.ts'
+export { at, composed, type Where } from './context.ts'
 export { cpu } from './cpu/device.ts'
 export { gpu, type Gpu } from './gpu/open.ts'
 export { type AdapterInfo, type AdapterKind, type AdapterRequest, NoAdapterError } from './gpu/adapter.ts'
 export type {
-  BinaryOp, Device, DType, FloatArray, FloatType, Memory, MemoryReport, NumberArray, UnaryOp, View,
+  BinaryOp, Device, DType, FloatArray, FloatType, FusedOps, GateKind, Memory, MemoryReport, NumberArray,
+  Recurrence, RecurrenceGradients, RecurrenceTrace, UnaryOp, View,
 } from './device.ts'
 export { random, Random } from './random.ts'
 export type { Shape } from './shape.ts'
@@ -17,8 +18,8 @@ export {
 } from './tensor.ts'
 export { Scope, unowned, untracked } from './scope.ts'
 export {
-  type GradientMap, type Gradients, record, recordMany, type Result, Tape, type TapeOptions, type TapeRecord,
-  type Visitor,
+  type GradientMap, type Gradients, record, recordMany, type Replays, type Result, Tape, type TapeOptions,
+  type TapeRecord, type Visitor,
 } from './tape.ts'
 
 export {
@@ -30,6 +31,7 @@ export {
   broadcastTo, concat, flip, pad, reshape, reverseTime, slice, split, stack, transpose, unstack,
 } from './ops/move.ts'
 export { affine, matmul, type MatmulOptions } from './ops/matmul.ts'
+export { recurrence, type RecurrenceOptions, type RecurrenceParts } from './ops/recurrence.ts'
 export { gather, oneHot, scatterAdd } from './ops/gather.ts'
 export { logSoftmax, softmax } from './ops/softmax.ts'
 export {
@@ -44,8 +46,8 @@ export {
 } from './gradcheck.ts'
 
 export {
-  type Cell, type CellOptions, type CellParts, isProjected, type Named, type ProjectedCell, projectedCell,
-  type Step, uniformParameter,
+  type Advance, type Cell, type CellOptions, type CellParts, isProjected, type Named, type ProjectedCell,
+  projectedCell, type Sequence, type Step, uniformParameter,
 } from './nn/cell.ts'
 export { elman, type ElmanOptions, type ElmanState, type Nonlinearity } from './nn/elman.ts'
 export { gru, type GruState } from './nn/gru.ts'

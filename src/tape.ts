@@ -19,7 +19,7 @@ import {
 import type { Memory } from './device.ts'
 import type { Shape } from './shape.ts'
 import { Scope } from './scope.ts'
-import { commonDevice, namedTensors, Tensor, type Tensors } from './tensor.ts'
+import { commonDevice, namedTensors, Tensor, type Tensors, zeros } from './tensor.ts'
 
 /** One gradient for each input, computed only if asked for; null says "no gradient, on purpose". */
 export type Gradients<I extends readonly Tensor[]> = { readonly [K in keyof I]: (() => Tensor) | null }
@@ -28,11 +28,19 @@ export interface TapeRecord {
   readonly op: string
   readonly inputs: readonly Tensor[]
   readonly outputs: readonly Tensor[]
-  /** dys[i] is the gradient of output i (zeros if nothing depends on it) */
-  readonly vjp: (dys: readonly Tensor[]) => readonly ((() => Tensor) | null)[]
+  /** dys[i] is the gradient of output i; null if nothing depends on it */
+  readonly vjp: (dys: readonly (Tensor | null)[]) => readonly ((() => Tensor) | null)[]
   readonly where: Where
-  /** for outputs that one product gave for all time steps: computes output t alone again (inspect/flow.ts) */
-  readonly replay: ((t: number) => Tensor) | undefined
+  readonly replay: Replays['replay']
+  readonly unfold: Replays['unfold']
+}
+
+/** How an op that did the work of all time steps is looked at step by step (inspect/flow.ts). */
+export interface Replays {
+  /** one product gave the outputs: computes output t alone again */
+  readonly replay?: ((t: number) => Tensor) | undefined
+  /** a fused op: computes the outputs again by elementary ops, in the same order */
+  readonly unfold?: (() => readonly Tensor[]) | undefined
 }
 
 /** What an op computed: new memory, or a view (the same memory as an input's). */
@@ -53,11 +61,23 @@ export function record<const I extends readonly Tensor[]>(
   return y!
 }
 
-/** The same for an op with several outputs; dys and ys are in the order of the results. */
+/**
+ * The same for an op with several outputs; dys and ys are in the order of the results. An output on which
+ * nothing depends has a dy of zeros.
+ */
 export function recordMany<const I extends readonly Tensor[]>(
   op: string, inputs: I, results: readonly Result[],
-  vjp: (dys: readonly Tensor[], ys: readonly Tensor[]) => Gradients<I>,
-  replay?: (t: number) => Tensor,
+  vjp: (dys: readonly Tensor[], ys: readonly Tensor[]) => Gradients<I>, replays?: Replays,
+): Tensor[] {
+  return recordSparse(op, inputs, results, (dys, ys) =>
+    vjp(dys.map((dy, k) => dy ?? zeros(ys[k].shape, ys[k].device)), ys), replays)
+}
+
+/** The same, but the dy of an output on which nothing depends is null: no zeros need be made. */
+export function recordSparse<const I extends readonly Tensor[]>(
+  op: string, inputs: I, results: readonly Result[],
+  vjp: (dys: readonly (Tensor | null)[], ys: readonly Tensor[]) => Gradients<I>,
+  { replay, unfold }: Replays = {},
 ): Tensor[] {
   commonDevice(op, inputs)
   const fresh = new Set(results.map((result) => result.memory))
@@ -66,7 +86,7 @@ export function recordMany<const I extends readonly Tensor[]>(
   const outputs = results.map((result) => new Tensor(result.memory, result.offset ?? 0, result.shape))
   if (isRecording()) {
     const where = currentWhere()
-    pushRecord<TapeRecord>({ op, inputs, outputs, vjp: (dys) => vjp(dys, outputs), where, replay })
+    pushRecord<TapeRecord>({ op, inputs, outputs, vjp: (dys) => vjp(dys, outputs), where, replay, unfold })
   }
   return outputs
 }
@@ -102,6 +122,10 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
     this.outer = outer
     this.flags = options.watch ? [] : null
     setRecorders([...outer, this])
+  }
+
+  get watches(): boolean {
+    return this.flags !== null
   }
 
   /** Not for users: appends a record. */
@@ -218,4 +242,6 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
 }
 
 /** Sees a record on the way back, the gradients dys of its outputs and dxs for its inputs (null: none). */
-export type Visitor = (record: TapeRecord, dys: readonly Tensor[], dxs: readonly (Tensor | null)[]) => void
+export type Visitor = (
+  record: TapeRecord, dys: readonly (Tensor | null)[], dxs: readonly (Tensor | null)[],
+) => void

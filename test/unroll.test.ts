@@ -2,6 +2,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { composed } from '../src/context.ts'
 import { formatReport, gradcheck } from '../src/gradcheck.ts'
 import { type Cell, type Named } from '../src/nn/cell.ts'
 import { elman } from '../src/nn/elman.ts'
@@ -223,8 +224,10 @@ test('bidirectional is two unrolls side by side', async () => {
 test('the input product is one matmul for all steps; records say their layer, direction and step', () => {
   const cells = [lstm({ ...sizes, rng: random(1) }), lstm({ inputs: 3, hidden: 3, device, rng: random(2) })]
   using tape = new Tape()
-  stacked(cells)(normal(2, T, B, 2))
-  unroll(cells[0], normal(2, T, B, 2), undefined, { direction: 'reverse', layer: 7 })
+  composed(() => {
+    stacked(cells)(normal(2, T, B, 2))
+    unroll(cells[0], normal(2, T, B, 2), undefined, { direction: 'reverse', layer: 7 })
+  })
   const products = tape.records.filter(({ op }) => op === 'matmul')
   assert.is(products.length, 3 * (1 + T))
   assert.equal(products.filter(({ where }) => where.t === 'all').map(({ where }) => where), [

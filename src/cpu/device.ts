@@ -5,12 +5,13 @@
 
 import { check, checkThat, show, TapeError, UnrolledError } from '../check.ts'
 import type {
-  BinaryOp, Device, DType, FloatArray, FloatType, Memory, MemoryReport, NumberArray, UnaryOp, View,
+  BinaryOp, Device, DType, FloatArray, FloatType, FusedOps, Memory, MemoryReport, NumberArray, UnaryOp, View,
 } from '../device.ts'
 import { fillUniform } from '../random.ts'
 import {
   broadcastShapes, broadcastStrides, reducedShape, sameShape, type Shape, sizeOf, stridesOf,
 } from '../shape.ts'
+import { CpuFused } from './fused.ts'
 import float32 from './instance.ts?float32'
 import float64 from './instance.ts?float64'
 import { lastTwo, matrix, operandStrides, sizeOfOperand } from './operands.ts'
@@ -19,6 +20,7 @@ import { CpuMemory, Pool } from './pool.ts'
 class CpuDevice implements Device {
   readonly name = 'cpu'
   readonly dtype: FloatType
+  readonly fused: FusedOps
   private readonly pool = new Pool()
   private readonly loops: typeof float32
   /** where a number that is an operand is put, so that loops see arrays only: one place per operand */
@@ -29,6 +31,13 @@ class CpuDevice implements Device {
     this.loops = dtype === 'float32' ? float32 : float64
     const scalar = () => (dtype === 'float32' ? new Float32Array(1) : new Float64Array(1))
     this.scalars = [scalar(), scalar()]
+    this.fused = new CpuFused({
+      loops: this.loops,
+      take: (length) => this.take(length),
+      give: (memory) => this.free(memory),
+      data: (x) => this.data(x),
+      floats: (op, x) => this.floatsOf(op, x),
+    })
   }
 
   // Memory

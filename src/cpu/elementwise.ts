@@ -16,11 +16,8 @@ type BinaryLoop = (
 ) => void
 
 /** Math.tanh is exact and slow (17 ns); in float32 the exponential form is just as exact, but for tiny x. */
-function tanhFloat32(y: FloatArray, x: FloatArray, ix: number, n: number): void {
-  for (let i = 0; i < n; i++) {
-    const v = x[ix + i]
-    y[i] = v > -1e-5 && v < 1e-5 ? v : 1 - 2 / (Math.exp(2 * v) + 1)
-  }
+export function tanhOf32(v: number): number {
+  return v > -1e-5 && v < 1e-5 ? v : 1 - 2 / (Math.exp(2 * v) + 1)
 }
 
 export const unaryLoops: Record<UnaryOp, UnaryLoop> = {
@@ -34,8 +31,8 @@ export const unaryLoops: Record<UnaryOp, UnaryLoop> = {
   sqrt: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = Math.sqrt(x[ix + i]) },
   square: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = x[ix + i] * x[ix + i] },
   tanh: (y, x, ix, n) => {
-    if (y instanceof Float32Array) return tanhFloat32(y, x, ix, n)
-    for (let i = 0; i < n; i++) y[i] = Math.tanh(x[ix + i])
+    const f = y instanceof Float32Array ? tanhOf32 : Math.tanh
+    for (let i = 0; i < n; i++) y[i] = f(x[ix + i])
   },
   // e^-x may overflow to infinity for x < -709: 1 / infinity is the right 0
   sigmoid: (y, x, ix, n) => { for (let i = 0; i < n; i++) y[i] = 1 / (1 + Math.exp(-x[ix + i])) },

@@ -6,9 +6,11 @@
 import { accumulateLoop, binaryLoops, eachRun, selectLoop, unaryLoops } from './elementwise.ts'
 import { matmul } from './matmul.ts'
 import { gatherRows, oneHot, place, reduce, reverseTime, scatterAddRows, window } from './move.ts'
+import { gatesOf, recurrenceBackward, recurrenceForward } from './recurrence.ts'
 
 export default {
   accumulateLoop, binaryLoops, eachRun, selectLoop, unaryLoops,
   matmul,
   gatherRows, oneHot, place, reduce, reverseTime, scatterAddRows, window,
+  gatesOf, recurrenceBackward, recurrenceForward,
 }

@@ -4,10 +4,10 @@
 //                    all ways: through later steps, this step's output, and for an LSTM's c_t through its h_t
 //   contributions    each step's own term of a shared weight's gradient: dLoss/dW = sum over t of these
 //
-// In a net whose gradient vanishes, dLoss/dh_t falls off exponentially as t goes back from the loss; where it
-// explodes, it grows (Bengio et al. 1994; Pascanu et al. 2013). An input product that is done for all steps
-// at once has one gradient; each step's part of it comes from that step's pre-activation gradient
-// (`replay` in nn/unroll.ts, which to read next).
+// Where a gradient vanishes, dLoss/dh_t falls off exponentially as t goes back from the loss; where it
+// explodes, it grows (Bengio et al. 1994; Pascanu et al. 2013). What was done for all steps at once is looked
+// at step by step: of an input product, each step's own gradient (`replay`); a fused layer is done again by
+// elementary ops (`unfold`). Next: nn/unroll.ts, where both are made.
 
 import { showWhere, type Where } from '../context.ts'
 import { add, mul, sqrt, square } from '../ops/elementwise.ts'
@@ -49,18 +49,51 @@ export async function gradientFlow(
   tape: Tape, loss: Tensor, params: Tensors = [],
 ): Promise<GradientFlow> {
   const contributions = new Contributions(tape, namedTensors('gradientFlow', params))
+  const states: Measured[] = []
+  follow(tape, loss, (x) => measure(tape, x), states, contributions)
+  contributions.flush()
+  return { states: await readAll(states), contributions: await readAll(contributions.measured) }
+}
+
+/** Goes through a tape's records and measures what they say of single steps. */
+function follow(
+  tape: Tape, loss: Tensor, norm: (x: Tensor) => Tensor, found: Measured[], contributions: Contributions,
+): void {
   const states = statesOf(tape)
+  found.push(...states.values())
+  const folded = new Set(tape.records.filter((record) => record.unfold))
   tape.backward(loss, outsiders(tape), (record, dys, dxs) => {
     const { where } = record
     record.outputs.forEach((y, k) => {
       const state = states.get(y)
-      if (state) state.norm = measure(tape, dys[k])
+      if (state && dys[k]) state.norm = norm(dys[k])
     })
-    if (record.replay) contributions.addReplayed(record, dys)
-    else if (typeof where.t === 'number') record.inputs.forEach((x, k) => contributions.add(where, x, dxs[k]))
+    if (folded.delete(record)) {
+      unfolded(record, (inner, again) => follow(inner, again, norm, found, contributions), dys)
+    } else if (record.replay) {
+      contributions.addReplayed(record, dys)
+    } else if (typeof where.t === 'number') {
+      record.inputs.forEach((x, k) => contributions.add(where, x, dxs[k]))
+    }
   })
-  contributions.flush()
-  return { states: await readAll([...states.values()]), contributions: await readAll(contributions.measured) }
+  // no gradient came to these; their states are to be named all the same
+  for (const record of folded) unfolded(record, (inner) => found.push(...statesOf(inner).values()))
+}
+
+/**
+ * An op that did many steps at once, step by step on a tape of its own: with the gradients dys of its
+ * outputs, the loss sum_k y_k dy_k has the same gradients for all that went into it.
+ */
+function unfolded(
+  { unfold }: TapeRecord, seen: (inner: Tape, loss: Tensor) => void, dys: readonly (Tensor | null)[] = [],
+): void {
+  untracked(() => {
+    const inner = new Tape()
+    const ys = unfold!()
+    const terms = ys.flatMap((y, k) => (dys[k] ? [sum(mul(y, dys[k]))] : []))
+    seen(inner, terms.length > 0 ? terms.reduce(add) : sum(ys[0]))
+    inner.close()
+  })
 }
 
 /** All that the tape did not compute: parameters, inputs, the first state. Gradients are followed to them. */
@@ -113,11 +146,11 @@ class Contributions {
   }
 
   /** The input product of all steps: each step's part, from that step's pre-activation gradient alone. */
-  addReplayed({ where, replay }: TapeRecord, dys: readonly Tensor[]): void {
+  addReplayed({ where, replay }: TapeRecord, dys: readonly (Tensor | null)[]): void {
     const wanted = [...this.names.keys()]
     dys.forEach((dy, t) => untracked(() => {
       const inner = new Tape()
-      const loss = sum(mul(replay!(t), dy))
+      const loss = sum(mul(replay!(t), dy ?? 0))
       const used = new Set(inner.records.flatMap((record) => record.inputs))
       const mine = wanted.filter((x) => used.has(x))
       inner.gradients(loss, mine).forEach((dx, k) => this.add({ ...where, t }, mine[k], dx))

@@ -9,6 +9,8 @@
 
 import { check, checkCount, checkThat, show } from '../check.ts'
 import type { Device } from '../device.ts'
+import { add } from '../ops/elementwise.ts'
+import { recurrence, type RecurrenceOptions, type RecurrenceParts } from '../ops/recurrence.ts'
 import type { Random } from '../random.ts'
 import { sameShape, type Shape, sizeOf } from '../shape.ts'
 import { unowned } from '../scope.ts'
@@ -39,7 +41,26 @@ export interface Cell<S extends Tree = Tree> {
 /** A cell whose step is advance(project(x), state), where project also takes a whole sequence [T, B, D]. */
 export interface ProjectedCell<S extends Tree = Tree> extends Cell<S> {
   project(x: Tensor): Tensor
-  advance(projected: Tensor, state: S): Step<S>
+  advance: Advance<S>
+}
+
+/** The recurrent rest of a step. A method's type, so that a cell with a state of its own kind is a Cell. */
+export type Advance<S extends Tree> = { advance(projected: Tensor, state: S): Step<S> }['advance'] & {
+  /**
+   * For a cell whose steps a fused op can do all at once: projected [T, B, width] and the first state ->
+   * every output and the last state. It belongs to this function, not to the cell: a cell made from another
+   * one with an `advance` of its own goes step by step.
+   */
+  readonly sequence?: RunFused<S> | undefined
+}
+
+type RunFused<S extends Tree> = {
+  run(projected: Tensor, state: S, options: RecurrenceOptions): Sequence<S>
+}['run']
+
+export interface Sequence<S extends Tree> {
+  readonly outputs: Tensor
+  readonly state: S
 }
 
 export function isProjected<S extends Tree>(cell: Cell<S>): cell is ProjectedCell<S> {
@@ -86,6 +107,11 @@ export function uniformParameter(shape: Shape, bound: number, device: Device, rn
   return unowned(() => tensor(rng.uniform(sizeOf(shape), -bound, bound), { shape, device }))
 }
 
+/** The two biases of a product as one vector, added once; none if there are none. */
+export function sumOf(bias_ih: Tensor | undefined, bias_hh: Tensor | undefined): Tensor | undefined {
+  return bias_ih && bias_hh ? add(bias_ih, bias_hh) : bias_ih ?? bias_hh
+}
+
 /** A projected cell's two equations, and the sizes of what they take and give. */
 export interface CellParts<S extends Named> {
   readonly parameters: { readonly [name: string]: Tensor | undefined }
@@ -100,6 +126,8 @@ export interface CellParts<S extends Named> {
   project(x: Tensor): Tensor
   /** [B, width] and a state, both of the right sizes */
   advance(projected: Tensor, state: S): Step<S>
+  /** the weights of the fused op that equals `advance`, if there is one; its state is { h } or { h, c } */
+  readonly fused?: Omit<RecurrenceParts, 'projected' | 'h' | 'c'>
 }
 
 /** Completes a cell: its zero state, its step, and checks that come before any op's and speak of the cell. */
@@ -113,9 +141,19 @@ export function projectedCell<S extends Named>(name: string, parts: CellParts<S>
   }
 
   function advance(projected: Tensor, state: S): Step<S> {
-    checkAdvance(name, projected, width, state, sizes)
+    check(projected.rank === 2 && projected.shape[1] === width, () =>
+      `${name}: the projected input is ${show(projected.shape)}; it must be [B, ${width}], ` +
+      'one step of what project gives')
+    checkState(name, projected.shape[0], state, sizes)
     return parts.advance(projected, state)
   }
+
+  const { fused } = parts
+  const sequence = fused && device.fused && ((projected: Tensor, state: S, options: RecurrenceOptions) => {
+    checkState(name, projected.shape[1], state, sizes)
+    const [outputs, h, c] = recurrence({ ...fused, projected, h: state.h, c: state.c }, options)
+    return { outputs, state: (c ? { h, c } : { h }) as Named as S }
+  })
 
   return {
     parameters: named(parts.parameters),
@@ -123,7 +161,7 @@ export function projectedCell<S extends Named>(name: string, parts: CellParts<S>
     outputs,
     initial: (batch) => zeroState(sizes, batch, device),
     project,
-    advance,
+    advance: Object.assign(advance, { sequence }),
     step: (x, state) => advance(project(x), state),
   }
 }
@@ -135,15 +173,12 @@ function zeroState<S extends Named>(
   return Object.fromEntries(parts) as S
 }
 
-function checkAdvance(
-  name: string, projected: Tensor, width: number, state: Named, sizes: { readonly [part: string]: number },
+function checkState(
+  name: string, B: number, state: Named, sizes: { readonly [part: string]: number },
 ): void {
-  check(projected.rank === 2 && projected.shape[1] === width, () =>
-    `${name}: the projected input is ${show(projected.shape)}; it must be [B, ${width}], ` +
-    'one step of what project gives')
   for (const part of Object.keys(sizes)) {
     const x: Tensor | undefined = state[part]
-    const wanted = [projected.shape[0], sizes[part]]
+    const wanted = [B, sizes[part]]
     check(x !== undefined && sameShape(x.shape, wanted), () =>
       `${name}: the state's ${part} is ${x ? show(x.shape) : 'missing'}; it must be ${show(wanted)}`)
   }

@@ -12,7 +12,7 @@ import { affine, matmul } from '../ops/matmul.ts'
 import { nearest } from '../suggest.ts'
 import type { Tensor } from '../tensor.ts'
 import {
-  type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter,
+  type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, sumOf, uniformParameter,
 } from './cell.ts'
 
 /** The function of the hidden units; sigmoid and logistic are two names of one. */
@@ -57,13 +57,11 @@ export function elman(options: ElmanOptions): ProjectedCell<ElmanState> {
     width: H,
     sizes: { h: H },
     device,
-    project(x) {
-      const y = affine(x, weight_ih, bias_ih) // [..., B, H]
-      return bias_hh ? add(y, bias_hh) : y
-    },
+    project: (x) => affine(x, weight_ih, sumOf(bias_ih, bias_hh)), // [..., B, H]
     advance(projected, { h }) {
       const next = f(add(projected, matmul(h, weight_hh, { transposeB: true }))) // [B, H]
       return { output: next, state: { h: next } }
     },
+    fused: { kind: nonlinearity === 'logistic' ? 'sigmoid' : nonlinearity, weight_hh },
   })
 }

@@ -50,5 +50,6 @@ export function gru(options: CellOptions): ProjectedCell<GruState> {
       const next = add(n, mul(z, sub(h, n))) // (1 - z) n + z h
       return { output: next, state: { h: next } }
     },
+    fused: { kind: 'gru', weight_hh, bias_hh },
   })
 }

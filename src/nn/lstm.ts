@@ -15,7 +15,7 @@ import { affine, matmul } from '../ops/matmul.ts'
 import { split } from '../ops/move.ts'
 import type { Tensor } from '../tensor.ts'
 import {
-  type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter,
+  type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, sumOf, uniformParameter,
 } from './cell.ts'
 
 export interface LstmOptions extends CellOptions {
@@ -56,10 +56,7 @@ export function lstm(options: LstmOptions): ProjectedCell<LstmState> {
     width: 4 * H,
     sizes: { h: outputs, c: H },
     device,
-    project(x) {
-      const y = affine(x, weight_ih, bias_ih) // [..., B, 4H]
-      return bias_hh ? add(y, bias_hh) : y
-    },
+    project: (x) => affine(x, weight_ih, sumOf(bias_ih, bias_hh)), // [..., B, 4H]
     advance(input, { h, c }) {
       const gates = add(input, matmul(h, weight_hh, { transposeB: true })) // [B, 4H]
       const [toI, toF, toG, toO] = split(gates, [H, H, H, H], 1) // each [B, H]
@@ -72,5 +69,6 @@ export function lstm(options: LstmOptions): ProjectedCell<LstmState> {
       const nextH = weight_hr ? matmul(shown, weight_hr, { transposeB: true }) : shown
       return { output: nextH, state: { h: nextH, c: nextC } }
     },
+    fused: { kind: 'lstm', weight_hh, weight_hr },
   })
 }

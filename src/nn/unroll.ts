@@ -9,15 +9,15 @@
 // Next: recurrent.ts; train/bptt.ts for truncation.
 
 import { check, checkThat, show } from '../check.ts'
-import { at, currentWhere, isRecording, type Where } from '../context.ts'
+import { at, composed, currentWhere, isRecording, mayFuse, type Where } from '../context.ts'
 import { where } from '../ops/elementwise.ts'
 import { concat, reshape, slice, stack, unstack } from '../ops/move.ts'
 import type { Random } from '../random.ts'
 import { sizeOf } from '../shape.ts'
 import { untracked } from '../scope.ts'
 import { record, recordMany } from '../tape.ts'
-import { mapTree, type Tensor, tensor, type Tree } from '../tensor.ts'
-import { type Cell, isProjected, type Named } from './cell.ts'
+import { leaves, mapTree, type Tensor, tensor, type Tree } from '../tensor.ts'
+import { type Advance, type Cell, isProjected, type Named, type ProjectedCell } from './cell.ts'
 
 export interface UnrollOptions {
   /** the length of each sequence of the batch, 1 to T; all T by default */
@@ -47,6 +47,11 @@ export function unroll<S extends Tree>(
   const { lengths, direction = 'forward' } = options
   const place: Where = { layer: lowestLayer(options), direction }
   const mask = lengths && inside(lengths, T, B, xs) // [T, B, 1]
+  if (isProjected(cell) && cell.advance.sequence && mayFuse()) {
+    const again = () => composed(() => at(place, () => unroll(cell, xs, state, options)))
+    return at({ ...place, t: 'all' }, () =>
+      unrollFused(cell, cell.advance.sequence!, xs, state, { ...options, mask, again }))
+  }
   const { step, masks } = at({ ...place, t: 'all' }, () => ({
     step: stepper(cell, mask ? where(mask, xs, 0) : xs), // whatever stands in the padding is not read
     masks: mask && unstack(mask), // per step [B, 1]
@@ -69,6 +74,24 @@ export function unroll<S extends Tree>(
   return { outputs: at({ ...place, t: 'all' }, () => stack(outputs)), state: current }
 }
 
+/** All steps by the one op that equals the cell's `advance`: ops/recurrence.ts. */
+function unrollFused<S extends Tree>(
+  cell: ProjectedCell<S>, sequence: NonNullable<Advance<S>['sequence']>, xs: Tensor, first: S | undefined,
+  { mask, lengths, direction, again }: UnrollOptions & { mask?: Tensor, again: () => Unrolled<S> },
+): Unrolled<S> {
+  const projected = cell.project(mask ? where(mask, xs, 0) : xs)
+  const { outputs, state } = sequence(projected, first ?? cell.initial(xs.shape[1]), {
+    reverse: direction === 'reverse',
+    lengths: lengths && untracked(() =>
+      tensor(Int32Array.from(lengths), { dtype: 'int32', device: xs.device })),
+    unfold: () => {
+      const result = again()
+      return [result.outputs, ...leaves(result.state)]
+    },
+  })
+  return { outputs: mask ? where(mask, outputs, 0) : outputs, state }
+}
+
 /** The cell's step by number; the input product of all steps is done beforehand if the cell can be split. */
 function stepper<S extends Tree>(cell: Cell<S>, xs: Tensor) {
   if (!isProjected(cell)) {
@@ -89,7 +112,7 @@ function steps(x: Tensor, replay: (t: number) => Tensor): Tensor[] {
   const [T, ...rest] = x.shape
   const pieces = Array.from({ length: T }, (_, t) =>
     ({ memory: x.memory, offset: x.offset + t * sizeOf(rest), shape: rest }))
-  return recordMany('steps', [x], pieces, (dys) => [() => stack(dys)], replay)
+  return recordMany('steps', [x], pieces, (dys) => [() => stack(dys)], { replay })
 }
 
 /** The same tensor under a record of its own, `state h`, so that gradientFlow knows which is h_t. A view. */

@@ -1,0 +1,198 @@
+// A recurrent cell over a whole sequence, forwards and back: the skeleton that serves every cell.
+//
+//   forward    u_t = h_{t-1} W^T + b, then the gates row by row         (device.ts has all equations)
+//   backward   d(h_t) = dy_t + carry, then the gates' derivatives, then carry = d(u_t) W + what passed by
+//
+// What differs from cell to cell is one loop over units in a file of its own (gates-*.ts). Nothing is
+// allocated per step: the products write to scratch rows, everything else to its place in the sequence.
+// Kernel twins: kernels/recurrence_forward.wgsl, recurrence_backward.wgsl. Next: matmul.ts.
+
+import type { FloatArray, GateKind } from '../device.ts'
+import { reluGates, sigmoidGates, tanhGates } from './gates-elman.ts'
+import { gruGates } from './gates-gru.ts'
+import { lstmGates } from './gates-lstm.ts'
+import type { GateGradientRow, GateRow, Gates, Tanh } from './gates.ts'
+import { tanhOf32 } from './elementwise.ts'
+import { matmul, type Matrix } from './matmul.ts'
+
+export const gatesOf: Record<GateKind, Gates> = {
+  tanh: tanhGates, relu: reluGates, sigmoid: sigmoidGates, lstm: lstmGates, gru: gruGates,
+}
+
+/** An array and where what is meant begins in it. */
+export interface Part {
+  readonly data: FloatArray
+  readonly start: number
+}
+
+/** device.ts's Recurrence and its trace, as arrays. */
+export interface SequenceArrays {
+  readonly gates: Gates
+  readonly T: number
+  readonly B: number
+  readonly H: number
+  /** the size of h */
+  readonly O: number
+  readonly reverse: boolean
+  /** the length of each sequence */
+  readonly lengths: ArrayLike<number> | null
+  readonly projected: Part
+  readonly weight: Part
+  readonly bias: Part | null
+  readonly projection: Part | null
+  /** [T + 1, B, O], with the first state in it */
+  readonly h: FloatArray
+  /** [T + 1, B, H], the same */
+  readonly c: FloatArray | null
+  /** [T, B, S H] and [T, B, H]; or one step's, [B, ...], if nothing is to be saved */
+  readonly saved: FloatArray | null
+  readonly shown: FloatArray | null
+  readonly saves: boolean
+}
+
+/** A matrix whose rows lie one after another, or its transpose. */
+function matrixOf({ data, start }: Part, width: number, transposed = false): Matrix {
+  const [rows, columns] = transposed ? [1, width] : [width, 1]
+  return { data, offset: start, rows, columns }
+}
+
+/** @param u scratch [B, G H] */
+export function recurrenceForward(s: SequenceArrays, u: FloatArray): void {
+  const { gates, T, B, H, O, projection, h, c, shown, lengths } = s
+  const width = gates.gates * H
+  const tanh: Tanh = u instanceof Float32Array ? tanhOf32 : Math.tanh
+  const before = matrixOf({ data: h, start: 0 }, O)
+  const weight = matrixOf(s.weight, O, true) // [O, G H]
+  const m = matrixOf({ data: shown ?? h, start: 0 }, H)
+  const toH = projection && matrixOf(projection, H, true) // [H, P]
+  const row = forwardRow(s, u)
+  for (let k = 0; k < T; k++) {
+    const t = s.reverse ? T - 1 - k : k
+    const [from, to] = s.reverse ? [t + 1, t] : [t, t + 1]
+    const at = s.saves ? t : 0
+    before.offset = from * B * O
+    matmul(u, 0, before, weight, B, width, O)
+    if (s.bias) addToRows(u, s.bias, B, width)
+    for (let b = 0; b < B; b++) {
+      const stands = lengths !== null && t >= lengths[b]
+      row.ix = s.projected.start + (t * B + b) * width
+      row.iu = b * width
+      row.is = (at * B + b) * gates.saved * H
+      row.ihBefore = (from * B + b) * O
+      row.icBefore = (from * B + b) * H
+      row.ic = (to * B + b) * H
+      row.im = (shown ? at * B + b : to * B + b) * H
+      if (!stands) gates.forward(row, tanh)
+      else if (shown) shown.fill(0, row.im, row.im + H) // it has no part in d(projection)
+      if (stands && c) c.copyWithin(row.ic, row.icBefore, row.icBefore + H)
+    }
+    if (toH) {
+      m.offset = at * B * H
+      matmul(h, to * B * O, m, toH, B, O, H)
+    }
+    if (lengths) standStill(h, from * B * O, to * B * O, O, t, lengths)
+  }
+}
+
+function forwardRow(s: SequenceArrays, u: FloatArray): GateRow {
+  const { H, h, c, saved, shown, projected } = s
+  return {
+    H, x: projected.data, ix: 0, u, iu: 0, saved: saved ?? u, is: 0, hBefore: h, ihBefore: 0,
+    m: shown ?? h, im: 0, c: c ?? u, icBefore: 0, ic: 0,
+  }
+}
+
+/** h of the sequences that have ended (or have not begun, in reverse) is what it was. */
+function standStill(
+  h: FloatArray, from: number, to: number, O: number, t: number, lengths: ArrayLike<number>,
+): void {
+  for (let b = 0; b < lengths.length; b++) {
+    if (t >= lengths[b]) h.copyWithin(to + b * O, from + b * O, from + (b + 1) * O)
+  }
+}
+
+function addToRows(x: FloatArray, { data, start }: Part, rows: number, width: number): void {
+  for (let r = 0, i = 0; r < rows; r++) {
+    for (let j = 0; j < width; j++, i++) x[i] += data[start + j]
+  }
+}
+
+/** What backward reads and fills beside the trace. */
+export interface GradientArrays {
+  /** [T, B, O], read; null for zeros */
+  readonly dy: Part | null
+  /** d(h_t) [T, B, O] if it is wanted, else scratch [B, O] */
+  readonly dh: FloatArray
+  readonly keepsDh: boolean
+  /** [T, B, G H]; one array twice unless the gates split them */
+  readonly projected: FloatArray
+  readonly recurrent: FloatArray
+  /** the gradient of the state after the last step, used up */
+  readonly carry: FloatArray
+  /** the same for c; in the end, of c before the first step */
+  readonly c: FloatArray | null
+  /** scratch: d(m) [B, H] with a projection */
+  readonly dm: FloatArray | null
+  /** [B, O], where d(h) passes by the product: in the end, what reaches h before the first step so */
+  readonly pass: FloatArray | null
+}
+
+export function recurrenceBackward(s: SequenceArrays, g: GradientArrays): void {
+  const { gates, T, B, H, O, projection, lengths } = s
+  const { dy, dh, carry, pass } = g
+  const width = gates.gates * H
+  const tanh: Tanh = dh instanceof Float32Array ? tanhOf32 : Math.tanh
+  const du = matrixOf({ data: g.recurrent, start: 0 }, width)
+  const weight = matrixOf(s.weight, O) // [G H, O]
+  const dhNow = matrixOf({ data: dh, start: 0 }, O)
+  const toM = projection && matrixOf(projection, H) // [P, H]
+  const row = gradientRow(s, g)
+  for (let k = T - 1; k >= 0; k--) {
+    const t = s.reverse ? T - 1 - k : k
+    const [from, to] = s.reverse ? [t + 1, t] : [t, t + 1]
+    const start = g.keepsDh ? t * B * O : 0
+    if (k < T - 1) {
+      du.offset = (s.reverse ? t - 1 : t + 1) * B * width // of the step that came after
+      matmul(carry, 0, du, weight, B, O, width)
+      if (pass) addUp(carry, 0, carry, 0, pass, B * O)
+    }
+    if (dy) addUp(dh, start, dy.data, dy.start + t * B * O, carry, B * O)
+    else dh.set(carry, start)
+    dhNow.offset = start
+    if (toM) matmul(g.dm!, 0, dhNow, toM, B, H, O)
+    for (let b = 0; b < B; b++) {
+      const at = t * B + b
+      row.is = at * gates.saved * H
+      row.ihBefore = (from * B + b) * O
+      row.icBefore = (from * B + b) * H
+      row.ic = (to * B + b) * H
+      row.im = (s.shown ? at : to * B + b) * H
+      row.idm = b * H
+      row.idx = row.idu = at * width
+      row.idc = b * H
+      row.ipass = b * O
+      if (lengths === null || t < lengths[b]) {
+        if (pass && !gates.passes) pass.fill(0, b * O, (b + 1) * O)
+        gates.backward(row, tanh)
+      } else {
+        g.projected.fill(0, row.idx, row.idx + width)
+        g.recurrent.fill(0, row.idu, row.idu + width)
+        for (let j = 0; j < O; j++) pass![b * O + j] = dh[start + b * O + j]
+      }
+    }
+  }
+}
+
+function gradientRow(s: SequenceArrays, g: GradientArrays): GateGradientRow {
+  return {
+    ...forwardRow(s, g.dh), dm: g.dm ?? g.dh, idm: 0, dx: g.projected, idx: 0, du: g.recurrent, idu: 0,
+    dc: g.c ?? g.dh, idc: 0, pass: g.pass ?? g.dh, ipass: 0,
+  }
+}
+
+/** y = a + b for n numbers, b from its beginning */
+function addUp(
+  y: FloatArray, iy: number, a: FloatArray, ia: number, b: FloatArray, n: number,
+): void {
+  for (let i = 0; i < n; i++) y[iy + i] = a[ia + i] + b[i]
+}
