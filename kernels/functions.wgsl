@@ -12,7 +12,9 @@ fn expOf(x: f32) -> f32 {
   if (isNaN(x)) { return x; }
   let c = clamp(x, -104.0, 89.0); // 0 and infinity lie beyond
   let n = round(c * 1.44269504);
-  let r = fma(n, 2.12194440e-4, fma(n, -0.693359375, c));
+  // log 2 in two parts: n times the first is exact. The second time n is another number to the compiler, or
+  // some driver would add the parts up first.
+  let r = fma(f32(i32(n)), 2.12194440e-4, fma(n, -0.693359375, c));
   let p = fma(fma(fma(fma(fma(1.9875691500e-4, r, 1.3981999507e-3), r, 8.3334519073e-3), r,
     4.1665795894e-2), r, 1.6666665459e-1), r, 5.0000001201e-1);
   let y = fma(p, r * r, r) + 1.0;

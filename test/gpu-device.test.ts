@@ -1,10 +1,10 @@
 // The gpu device primitive by primitive, against the cpu in float32, at sizes that cross the edges of
 // workgroups and grids, with large and tiny values, empty and size-1 axes.
 //
-// Tolerances are per kernel, in units of 2^-24 (half a last digit) of the result's size: what moves or compares
-// is exact; + - x are correctly rounded; division may be off by 2.5 digits, sqrt by as much; our exp and what is
-// made of it by 4; log by 2^-21 absolutely in [0.5, 2] (WGSL, "accuracy of expressions"). A sum of n numbers
-// is off by at most n times that of the sum of their sizes, whatever the order.
+// Tolerances are per kernel, in units of 2^-24 (half a last digit) of the result's size: what moves or
+// compares is exact; + - x are correctly rounded; division may be off by 2.5 digits, sqrt by as much; our exp and what
+// is made of it by 4; log by 2^-21 absolutely in [0.5, 2] (WGSL, "accuracy of expressions"). A sum of n
+// numbers is off by at most n times that of the sum of their sizes, whatever the order.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -75,7 +75,8 @@ test('values at the limits', async () => {
   const x = [0, -0, 1, -1, 100, -100, 1000, -1000, 1e-30, 1e30, Infinity, -Infinity, NaN]
   for (const op of ['abs', 'isFinite', 'tanh', 'sigmoid', 'relu', 'exp', 'softplus'] as const) {
     await same(op, (device, view) =>
-      ({ memory: device.unary(op, view(x, [x.length])), length: x.length }), (y) => 1e-6 * Math.abs(y) + 1e-37)
+      ({ memory: device.unary(op, view(x, [x.length])), length: x.length }),
+    (y) => 1e-6 * Math.abs(y) + 1e-37)
   }
   for (const op of ['maximum', 'minimum', 'add'] as const) {
     const y = [...x].reverse()
@@ -83,7 +84,8 @@ test('values at the limits', async () => {
       memory: device.binary(op, view(x, [x.length]), view(y, [x.length]), [x.length]), length: x.length,
     }), exact)
   }
-  await same('log of 0', (device, view) => ({ memory: device.unary('log', view([0, 1], [2])), length: 2 }), exact)
+  await same('log of 0', (device, view) =>
+    ({ memory: device.unary('log', view([0, 1], [2])), length: 2 }), exact)
 })
 
 const binary: [BinaryOp, (y: number) => number][] = [
@@ -117,7 +119,8 @@ test('powers', async () => {
   const bases = [0, 0.5, 1, 2, -2, -0.5, 3.7, 1e-3, 10]
   for (const exponent of [0, 1, 2, 3, -1, -2, 0.5, 2.5]) {
     await same(`^ ${exponent}`, (device, view) => ({
-      memory: device.binary('pow', view(bases, [bases.length]), exponent, [bases.length]), length: bases.length,
+      memory: device.binary('pow', view(bases, [bases.length]), exponent, [bases.length]),
+      length: bases.length,
     }), (y) => 1e-5 * Math.abs(y))
   }
 })
@@ -126,14 +129,17 @@ test('where', async () => {
   const condition = normal(105).map((x) => Number(x > 0))
   const [a, b] = [normal(15), normal(7)]
   await same('where', (device, view) => ({
-    memory: device.select(view(condition, [5, 7, 3]), view(a, [5, 1, 3]), view(b, [7, 1]), [5, 7, 3]), length: 105,
+    memory: device.select(view(condition, [5, 7, 3]), view(a, [5, 1, 3]), view(b, [7, 1]), [5, 7, 3]),
+    length: 105,
   }), exact)
   await same('where, numbers', (device, view) =>
     ({ memory: device.select(view(condition, [105]), 2, -3, [105]), length: 105 }), exact)
 })
 
 test('sums and maxima', async () => {
-  const shapes = [[5, 7, 3], [1, 1], [257], [4, 0], [0], [2, 3, 4, 5], [65, 300], [300, 65], [9000], [3, 20_000]]
+  const shapes = [
+    [5, 7, 3], [1, 1], [257], [4, 0], [0], [2, 3, 4, 5], [65, 300], [300, 65], [9000], [3, 20_000],
+  ]
   for (const shape of shapes) {
     const x = normal(sizeOf(shape))
     const sizes = x.map(Math.abs)
@@ -143,9 +149,9 @@ test('sums and maxima', async () => {
     for (const list of lists) {
       const length = sizeOf(shape.filter((_, axis) => !list.includes(axis)))
       const count = Math.max(1, x.length / Math.max(1, length))
+      const all = { memory: reference.upload(sizes, 'float32'), offset: 0, shape }
       const bounds = await reference.read({
-        memory: reference.reduce('sum', { memory: reference.upload(sizes, 'float32'), offset: 0, shape }, list),
-        offset: 0, shape: [length],
+        memory: reference.reduce('sum', all, list), offset: 0, shape: [length],
       })
       await same(`sum of ${shape} over ${list}`, (device, view) =>
         ({ memory: device.reduce('sum', view(x, shape), list), length }),
@@ -179,7 +185,8 @@ test('moving is exact', async () => {
     memory: device.concat([view([1, 2, 3, 4], [2, 2], 'int32'), view([5, 6], [2, 1], 'int32')], 1), length: 6,
   }), exact)
   await same('window of indices', (device, view) =>
-    ({ memory: device.window(view([1, 2, 3, 4, 5, 6], [2, 3], 'int32'), 0, [1, 3], [3, 2]), length: 6 }), exact)
+    ({ memory: device.window(view([1, 2, 3, 4, 5, 6], [2, 3], 'int32'), 0, [1, 3], [3, 2]), length: 6 }),
+  exact)
   await same('reverseTime', (device, view) => ({
     memory: device.reverseTime(view(x, [6, 5, 4]), view([6, 1, 0, 3, 5], [5], 'int32')), length: 120,
   }), exact)
@@ -225,7 +232,8 @@ test('views at any offset; in place', async () => {
   const x = normal(100)
   await same('accumulate', (device, view) => {
     const { memory } = view(x, [100])
-    device.accumulate({ memory, offset: 3, shape: [40] }, { memory: view(x, [100]).memory, offset: 59, shape: [40] })
+    const other = view(x, [100])
+    device.accumulate({ memory, offset: 3, shape: [40] }, { ...other, offset: 59, shape: [40] })
     device.accumulate({ memory, offset: 0, shape: [10] }, { memory, offset: 90, shape: [10] })
     device.copyInto({ memory, offset: 50, shape: [10] }, { memory, offset: 20, shape: [10] })
     return { memory, length: 100 }
