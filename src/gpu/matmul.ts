@@ -1,9 +1,17 @@
-// Matrix products on the gpu: which kernel for which shape. Next: kernels/matmul_naive.wgsl, the reference.
+// Matrix products on the gpu: C = op(A) op(B), a batch of them, with a bias row or added to what is there.
+//
+// Next: gemm-choice.ts (which kernel), gemm-parts.ts (how operands are read), kernels/matmul_naive.wgsl (the
+// reference), then matmul_block, matmul_lanes, matmul_tiled, matmul_skinny: each a step up from the last.
 
+import { UnrolledError } from '../check.ts'
 import type { Memory, View } from '../device.ts'
 import { broadcastShapes, broadcastStrides, sizeOf } from '../shape.ts'
 import type { GpuDevice } from './device.ts'
+import { type Choice, chooseGemm, type GemmKernel, type Traits, traitsOf, type Wish } from './gemm-choice.ts'
+import { biasBinding, type Form, formName, type Layout, partsFor } from './gemm-parts.ts'
+import type { KernelName } from './kernels.ts'
 import type { Buffer } from './memory.ts'
+import { gridFor } from './recorder.ts'
 
 /** A factor: its buffer, the view on it, whether its matrices are transposed. */
 export interface Factor {
@@ -12,27 +20,159 @@ export interface Factor {
   readonly transpose: boolean
 }
 
+/** A piece of a buffer, from an element on. */
+export interface Place {
+  readonly buffer: Buffer
+  readonly offset: number
+}
+
+/** What happens to a product besides being stored. */
+export interface Extras {
+  /** a row [N], added to every row of C */
+  readonly bias?: Place
+  /** whether it is added to what C holds */
+  readonly add?: boolean
+}
+
+/** A product with everything a kernel wants to know: see kernels/matmul_parts.wgsl. */
+interface Job {
+  readonly M: number
+  readonly N: number
+  readonly K: number
+  /** matrices, and the size of the inner of their two axes */
+  readonly count: number
+  readonly inner: number
+  readonly strides: readonly [number, number, number, number]
+  readonly a: Factor
+  readonly b: Factor
+  readonly C: Place
+  readonly extras: Extras
+}
+
+const files: Record<GemmKernel, KernelName> = {
+  naive: 'matmulNaive', block: 'matmulBlock', lanes: 'matmulLanes', tiled: 'matmulTiled', skinny: 'matmulSkinny',
+}
+
+const known = new WeakMap<GPUDevice, Traits>()
+
+/** What this device's adapter is, as far as products care. */
+export function gemmTraits(device: GpuDevice): Traits {
+  let traits = known.get(device.gpu)
+  if (!traits) known.set(device.gpu, traits = traitsOf(device.gpu))
+  return traits
+}
+
 /** C = op(A) op(B) for the last two axes; leading axes broadcast. */
 export function matmul(device: GpuDevice, a: Factor, b: Factor): Memory {
+  const batch = broadcastShapes('matmul', a.view.shape.slice(0, -2), b.view.shape.slice(0, -2))
+  const c = device.take(sizeOf(batch) * lastTwo(a)[0] * lastTwo(b)[1])
+  multiply(device, a, b, { buffer: c.buffer!, offset: 0 })
+  return c
+}
+
+/**
+ * The same into a piece of a buffer, C [...batch, M, N], which is neither A's nor B's.
+ * @param wish a kernel to be taken whatever the shape: for tests and benchmarks
+ */
+export function multiply(
+  device: GpuDevice, a: Factor, b: Factor, C: Place, extras: Extras = {}, wish: Wish = {},
+): void {
+  if (C.buffer === a.buffer || C.buffer === b.buffer) {
+    throw new UnrolledError('matmul: the product would overwrite one of its factors; give it a buffer of its own')
+  }
+  const job = jobOf(a, b, C, extras)
+  const product = { ...job, transposeA: a.transpose, transposeB: b.transpose }
+  const needsMore = extras.bias !== undefined || extras.add === true
+  const first = chooseGemm(product, gemmTraits(device), wish)
+  const choice = first.kernel === 'naive' && needsMore
+    ? chooseGemm(product, gemmTraits(device), { kernel: 'block' }) : first
+  if (choice.kernel === 'naive') launchNaive(device, job, choice)
+  else if (choice.slices > 1) launchSlices(device, job, choice)
+  else launch(device, job, choice)
+}
+
+/** Sizes and strides. Rows of several matrices that meet the same B are rows of one. */
+function jobOf(a: Factor, b: Factor, C: Place, extras: Extras): Job {
   const [M, K] = lastTwo(a)
   const [, N] = lastTwo(b)
   const [leadA, leadB] = [a.view.shape.slice(0, -2), b.view.shape.slice(0, -2)]
   const batch = broadcastShapes('matmul', leadA, leadB)
   const count = sizeOf(batch)
-  const c = device.take(count * M * N)
-  // strides of the (at most two) leading axes, in elements
+  const common = { N, K, a, b, C, extras }
+  if (!a.transpose && sizeOf(leadB) === 1 && sizeOf(leadA) === count) {
+    return { ...common, M: count * M, count: 1, inner: 1, strides: [0, 0, 0, 0] }
+  }
+  // of the (at most two) leading axes, in elements
   const strides = (lead: readonly number[], size: number) =>
-    [0, 0, ...broadcastStrides(lead, batch).map((n) => n * size)].slice(-2)
+    [0, 0, ...broadcastStrides(lead, batch).map((n) => n * size)].slice(-2) as [number, number]
+  return {
+    ...common, M, count, inner: batch.at(-1) ?? 1,
+    strides: [...strides(leadA, M * K), ...strides(leadB, K * N)],
+  }
+}
+
+function launch(device: GpuDevice, job: Job, choice: Choice): void {
+  const { M, N, K, a, b, C, extras, count, inner, strides } = job
+  const form = formOf(job, choice)
+  const { kernel, rows, threads, depth, grid } = choice
   device.launch({
-    kernel: 'matmulNaive',
-    buffers: [a.buffer, b.buffer, c.buffer!],
+    kernel: files[kernel],
+    variant: `${rows} ${threads} ${formName(form)}`,
+    blanks: () => ({ parts: partsFor(form), side: rows, rows, slices: threads / 16 }),
+    buffers: [a.buffer, b.buffer, C.buffer, ...(extras.bias ? [extras.bias.buffer] : [])],
     values: [
-      M, N, K, a.view.offset, b.view.offset, ...steps(a), ...steps(b), batch.at(-1) ?? 1,
-      ...strides(leadA, M * K), ...strides(leadB, K * N),
+      M, N, K, depth, a.view.offset, b.view.offset, C.offset, extras.bias?.offset ?? 0,
+      a.view.shape.at(-1)!, b.view.shape.at(-1)!, count, inner, ...strides,
     ],
-    grid: { x: Math.ceil(N / 8), y: Math.ceil(M / 8), z: count },
+    grid,
   })
-  return c
+}
+
+/** Slices of K: products of their own, then their sum. */
+function launchSlices(device: GpuDevice, job: Job, choice: Choice): void {
+  const { N, C, extras: { bias, add = false } } = job
+  const size = job.count * job.M * N
+  const { slices } = choice
+  const parts = device.take(slices * size)
+  launch(device, { ...job, C: { buffer: parts.buffer!, offset: 0 }, extras: {} }, choice)
+  const store = `c[params.offsetC + i] = ${add ? 'c[params.offsetC + i] + ' : ''}total` +
+    (bias ? ' + bias[params.offsetBias + i % params.N];' : ';')
+  device.launch({
+    kernel: 'matmulJoin', variant: `${bias ? 'bias' : ''} ${add ? 'add' : ''}`,
+    blanks: () => ({ bias: biasBinding(bias !== undefined, 2), store }),
+    buffers: [parts.buffer!, C.buffer, ...(bias ? [bias.buffer] : [])],
+    values: [size, N, slices, C.offset, bias?.offset ?? 0], grid: gridFor(size, 64),
+  })
+  device.free(parts)
+}
+
+function launchNaive(device: GpuDevice, { M, N, K, a, b, C, count, inner, strides }: Job, { grid }: Choice): void {
+  device.launch({
+    kernel: 'matmulNaive', buffers: [a.buffer, b.buffer, C.buffer],
+    values: [
+      M, N, K, a.view.offset, b.view.offset, C.offset, ...steps(a), ...steps(b), count, inner, ...strides,
+    ],
+    grid,
+  })
+}
+
+function formOf({ N, K, a, b, C, extras }: Job, { kernel }: Choice): Form {
+  const step = kernel === 'tiled' ? 16 : 4
+  // Only blocks are read along the lines; single rows of a transposed A are not.
+  const A = layoutOf(a, !a.transpose)
+  return {
+    A: kernel === 'tiled' ? A : { ...A, vectors: A.vectors && A.alongK },
+    B: layoutOf(b, b.transpose),
+    vectorsC: N % 4 === 0 && C.offset % 4 === 0,
+    ragged: K % step !== 0,
+    bias: extras.bias !== undefined,
+    add: extras.add ?? false,
+  }
+}
+
+/** Four neighbours are a vec4 if every line, and every matrix, begins at a multiple of four. */
+function layoutOf({ view }: Factor, alongK: boolean): Layout {
+  return { alongK, vectors: view.offset % 4 === 0 && view.shape.at(-1)! % 4 === 0 }
 }
 
 /** [rows, columns], after the transpose. */

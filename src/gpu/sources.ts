@@ -5,7 +5,13 @@ import binary from '../../kernels/binary.wgsl'
 import fill from '../../kernels/fill.wgsl'
 import functions from '../../kernels/functions.wgsl'
 import gather from '../../kernels/gather.wgsl'
+import matmulBlock from '../../kernels/matmul_block.wgsl'
+import matmulJoin from '../../kernels/matmul_join.wgsl'
+import matmulLanes from '../../kernels/matmul_lanes.wgsl'
 import matmulNaive from '../../kernels/matmul_naive.wgsl'
+import matmulParts from '../../kernels/matmul_parts.wgsl'
+import matmulSkinny from '../../kernels/matmul_skinny.wgsl'
+import matmulTiled from '../../kernels/matmul_tiled.wgsl'
 import oneHot from '../../kernels/one_hot.wgsl'
 import place from '../../kernels/place.wgsl'
 import reduce from '../../kernels/reduce.wgsl'
@@ -18,6 +24,7 @@ import uniform from '../../kernels/uniform.wgsl'
 import window from '../../kernels/window.wgsl'
 
 export const sources = {
-  accumulate, binary, fill, functions, gather, matmulNaive, oneHot, place, reduce, reduceRows,
-  reverseTime, scatterAdd, select, unary, uniform, window,
+  accumulate, binary, fill, functions, gather,
+  matmulBlock, matmulJoin, matmulLanes, matmulNaive, matmulParts, matmulSkinny, matmulTiled,
+  oneHot, place, reduce, reduceRows, reverseTime, scatterAdd, select, unary, uniform, window,
 }

@@ -1,0 +1,113 @@
+// Which product kernel for which shape, and over what grid. One function decides; what it says can be printed.
+//
+//   naive    one thread for each element                          the reference, and tiny products in software
+//   block    4 x 4 elements for each thread                       software without subgroups of eight
+//   lanes    8 x 32 for a subgroup of eight                       software: reads are dear, exchanges cheap
+//   tiled    64 x 64 or 128 x 128 for a workgroup, shared memory  hardware
+//   skinny   up to 4 rows of 64, k dealt out within a workgroup   few rows
+//
+// Where C is small and K long (weight gradients), K is cut into slices, each a workgroup of its own; their sums
+// are added in a second dispatch. Next: matmul.ts.
+
+import { gridFor, type Grid } from './recorder.ts'
+
+export type GemmKernel = 'naive' | 'block' | 'lanes' | 'tiled' | 'skinny'
+
+/** C [M, N] = op(A) op(B), sums over K; `count` of them. */
+export interface Product {
+  readonly M: number
+  readonly N: number
+  readonly K: number
+  readonly count: number
+  readonly transposeA: boolean
+  readonly transposeB: boolean
+}
+
+/** What an adapter is, as far as products care. */
+export interface Traits {
+  /** whether a processor plays the GPU */
+  readonly software: boolean
+  /** whether subgroups have eight lanes, always */
+  readonly eightLanes: boolean
+}
+
+export interface Choice {
+  readonly kernel: GemmKernel
+  /** rows and columns of C that a workgroup makes */
+  readonly rows: number
+  readonly columns: number
+  readonly threads: number
+  /** pieces that K is cut into, and how long each is */
+  readonly slices: number
+  readonly depth: number
+  readonly grid: Grid
+}
+
+/** What a test may insist on. */
+export interface Wish {
+  readonly kernel?: GemmKernel
+  /** of a tile: 64 or 128 */
+  readonly side?: 64 | 128
+  readonly slices?: number
+}
+
+/** M N K up to which one thread for each element is fast enough in software, where compiling takes long. */
+const TINY = 2 ** 15
+const FEW_ROWS = 32
+/** Workgroups that keep every processor of a large GPU busy: WebGPU does not tell how many it has. */
+const BUSY = 264
+/** The shortest slice of K that is worth a workgroup. */
+const SHORTEST = 128
+
+export function traitsOf(gpu: GPUDevice): Traits {
+  const info = gpu.adapterInfo as GPUAdapterInfo & { subgroupMinSize?: number, subgroupMaxSize?: number }
+  const names = [info.vendor, info.architecture, info.device, info.description].join(' ')
+  return {
+    software: info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|basic.render|null/i.test(names),
+    eightLanes: gpu.features.has('subgroups') && info.subgroupMinSize === 8 && info.subgroupMaxSize === 8,
+  }
+}
+
+export function chooseGemm(product: Product, traits: Traits, wish: Wish = {}): Choice {
+  const kernel = wish.kernel ?? kernelFor(product, traits)
+  const { rows, columns, threads } = tileOf(kernel, product, traits, wish.side)
+  const { M, N, K, count } = product
+  const tiles = Math.ceil(M / rows) * Math.ceil(N / columns) * count
+  const most = Math.max(1, Math.floor(K / SHORTEST))
+  const busy = traits.software ? 1 : BUSY
+  const wanted = kernel === 'naive' || tiles === 0 ? 1 : wish.slices ?? Math.min(most, Math.ceil(busy / tiles))
+  const depth = Math.max(16, Math.ceil(K / wanted / 16) * 16)
+  const slices = kernel === 'naive' ? 1 : Math.max(1, Math.ceil(K / depth))
+  const grid = kernel === 'naive' ? gridFor(M * N * count, threads) : gridFor(tiles * slices, 1)
+  return { kernel, rows, columns, threads, slices, depth, grid }
+}
+
+function kernelFor({ M, N, K, count }: Product, { software, eightLanes }: Traits): GemmKernel {
+  if (!software) return M <= FEW_ROWS ? 'skinny' : 'tiled'
+  if (M * N * K * count <= TINY) return 'naive'
+  return eightLanes && M > 2 ? 'lanes' : 'block'
+}
+
+function tileOf(
+  kernel: GemmKernel, product: Product, { software }: Traits, side?: number,
+): { rows: number, columns: number, threads: number } {
+  const { M, N, count } = product
+  switch (kernel) {
+    case 'naive': return { rows: 1, columns: 64, threads: 64 }
+    case 'block': return { rows: 32, columns: 32, threads: 64 }
+    case 'lanes': return { rows: 8, columns: 32, threads: 8 }
+    case 'skinny': return { rows: M > 2 ? 4 : Math.max(1, M), columns: 64, threads: software ? 64 : 256 }
+    case 'tiled': {
+      const large = Math.floor(M / 128) * Math.floor(N / 128) * count >= BUSY / 2
+      const size = side ?? (large ? 128 : 64)
+      return { rows: size, columns: size, threads: 2 * size }
+    }
+  }
+}
+
+/** One line for people: 'tiled 64 x 64, 128 threads, grid 8 x 1, K in 4 slices of 512' */
+export function showChoice({ kernel, rows, columns, threads, slices, depth, grid }: Choice): string {
+  const tile = kernel === 'naive' ? kernel : `${kernel} ${rows} x ${columns}`
+  const cut = slices > 1 ? `, K in ${slices} slices of ${depth}` : ''
+  return `${tile}, ${threads} threads, grid ${grid.x} x ${grid.y}${cut}`
+}
