@@ -2,9 +2,9 @@
 // workgroups and grids, with large and tiny values, empty and size-1 axes.
 //
 // Tolerances are per kernel, in units of 2^-24 (half a last digit) of the result's size: what moves or
-// compares is exact; + - x are correctly rounded; division may be off by 2.5 digits, sqrt by as much; our exp
-// and what is made of it by 4; log by 2^-21 absolutely in [0.5, 2] (WGSL, "accuracy of expressions"). A sum of n
-// numbers is off by at most n times that of the sum of their sizes, whatever the order.
+// compares is exact; + - x are correctly rounded; division may be off by 2.5 digits, sqrt by as much; our
+// exp and what is made of it by 4; log by 2^-21 absolutely in [0.5, 2] (WGSL, "accuracy of expressions"). A
+// sum of n numbers is off by at most n times that of the sum of their sizes, whatever the order.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
