@@ -1,5 +1,5 @@
-// Word models against PyTorch (test/golden/words.json): the vocabulary, tied and untied weights, Zaremba's loss
-// and decay through three epochs, and held-out text as one stream; and tied weights against finite differences.
+// Word models against PyTorch (test/golden/words.json): the vocabulary, tied and untied weights, Zaremba's
+// loss and decay through three epochs, held-out text as one stream; tied weights against finite differences.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -55,7 +55,8 @@ function drawWeights(weights: { name: string, shape: number[] }[]) {
 
 for (const { form, weights, ...wanted } of expected.runs) {
   const { embed, hidden, layers, tied } = form
-  test(`${layers} x ${hidden}, embedding ${embed}, ${tied ? '' : 'not '}tied: every loss of three epochs`, async () => {
+  const name = `${layers} x ${hidden}, embedding ${embed}, ${tied ? '' : 'not '}tied`
+  test(`${name}: every loss of three epochs`, async () => {
     const model = languageModel({ cell: 'lstm', symbols, dropout: 0, ...form }, { device, rng: random(1) })
     assert.equal([...model.parameters.keys()], weights.map(({ name }) => name))
     loadParameters(model.parameters, drawWeights(weights))
@@ -110,8 +111,9 @@ test('a tied weight: its gradient is the sum of both uses, in finite differences
   }
 })
 
-test('tied weights need one size; they start as the head\'s, so that the first loss is that of guessing', async () => {
-  assert.is(message(() => languageModel({ ...tiny, embed: 2, tied: true }, { device, rng: random(1) })),
+test('tied weights need one size; they start as the head\'s: the first loss is that of guessing', async () => {
+  const unequal = { ...tiny, embed: 2, tied: true }
+  assert.is(message(() => languageModel(unequal, { device, rng: random(1) })),
     'language model: embed is 2, hidden is 3; with tied weights they must be equal')
   const form = { cell: 'lstm', symbols: 50, embed: 16, hidden: 16, layers: 1, dropout: 0, tied: true } as const
   const model = languageModel(form, { device, rng: random(1) })
