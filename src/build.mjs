@@ -57,6 +57,22 @@ export function bundle({ entries, outdir, platform = 'node', ...options }) {
   })
 }
 
+// The page that hands on the library that draws becomes a file of its own beside the chunks, minified and
+// without a map (readable it is at its source): it would more than double what we ship.
+const drawing = 'src/inspect/pictures/plot.ts'
+const besideChunks = {
+  name: 'beside chunks',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/plot\.ts$/ }, () => ({ path: './plot.js', external: true }))
+  },
+}
+
+// What is really in the bundle, by path.
+function inputsOf({ outputs }) {
+  return Object.values(outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path))
+}
+
 async function buildForNode() {
   const { metafile } = await bundle({
     entries: [
@@ -68,10 +84,19 @@ async function buildForNode() {
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
     metafile: true,
+    plugins: [besideChunks, instances],
+  })
+  const plot = await bundle({
+    entries: [{ in: drawing, out: 'chunks/plot' }],
+    outdir: dist,
+    minify: true,
+    sourcemap: false,
+    metafile: true,
   })
   await makeCommand(join(dist, 'cli.js'))
-  await writeNotices(Object.keys(metafile.inputs))
-  await removeOldChunks(Object.keys(metafile.outputs).map((path) => join(root, path)))
+  await writeNotices([...inputsOf(metafile), ...inputsOf(plot.metafile)])
+  const wanted = Object.keys({ ...metafile.outputs, ...plot.metafile.outputs })
+  await removeOldChunks(wanted.map((path) => join(root, path)))
 }
 
 // Fails where a module of Node is reached: esbuild cannot resolve `node:fs` for a browser.

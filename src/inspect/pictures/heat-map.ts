@@ -4,7 +4,7 @@
 // Cells of one colour are one path, and neighbours in a row one rectangle: thousands of cells stay a file of
 // some ten kilobytes. Measured in ../last-loss-flow.ts. Read next: picture.ts.
 
-import { axisX, type RenderFunction, scale } from '@observablehq/plot'
+import { axisX, type RenderFunction, scale } from './plot.ts'
 
 import type { FlowRecord, History } from './history.ts'
 import { type Panel, type Picture, picture } from './picture.ts'

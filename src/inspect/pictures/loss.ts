@@ -3,7 +3,7 @@
 // must not flatten the curve, and must not vanish: it is drawn at the upper edge as a triangle, and counted.
 // Read next: series.ts, picture.ts.
 
-import { dot, gridY, type Markish, text } from '@observablehq/plot'
+import { dot, gridY, type Markish, text } from './plot.ts'
 
 import type { History } from './history.ts'
 import { fill, type Picture, picture } from './picture.ts'

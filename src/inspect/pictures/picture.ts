@@ -5,7 +5,7 @@
 // light ones, which stand at the elements. All colours are told apart by eyes of every kind (after Okabe and
 // Ito 2008); what matters is never said by colour alone. Read next: draw.ts.
 
-import { plot, type PlotOptions } from '@observablehq/plot'
+import { plot, type PlotOptions } from './plot.ts'
 
 import { element, SVG, SvgDocument, type SvgElement } from './svg.ts'
 

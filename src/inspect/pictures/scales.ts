@@ -1,7 +1,7 @@
 // Scales and axes that the pictures share: steps across, round numbers, few characters. Read next:
 // picture.ts.
 
-import { axisX, axisY, type Markish, type ScaleOptions } from '@observablehq/plot'
+import { axisX, axisY, type Markish, type ScaleOptions } from './plot.ts'
 
 import type { History } from './history.ts'
 

@@ -1,7 +1,7 @@
 // What is drawn again and again: a noisy series with its middle, values on held-out text, where a run was
 // taken up again. Read next: thin.ts, picture.ts.
 
-import { areaY, dot, lineY, type Markish, ruleX, text } from '@observablehq/plot'
+import { areaY, dot, lineY, type Markish, ruleX, text } from './plot.ts'
 
 import type { History } from './history.ts'
 import { fill, stroke } from './picture.ts'
