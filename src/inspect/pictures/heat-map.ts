@@ -37,7 +37,7 @@ export function heatMap(history: History): Picture[] {
   if (!(largest > 0)) return []
   const faintest = Math.max(largest * FAINTEST, smallestAbove(maps, largest * FAINTEST))
   const shades = shadesOf(faintest < largest ? faintest : largest / 10, largest)
-  const grid = gridOf(flows)
+  const grid = gridOf(flows, history)
   const panels = maps.map((map, k): Panel => mapPanel(history, map, grid, shades, k === maps.length - 1))
   return [picture({
     name: 'gradient-flow', title: 'How far back the gradient of the last loss reaches',
@@ -75,23 +75,25 @@ function smallestAbove(maps: readonly Map2D[], bound: number): number {
   return Math.min(...maps.flatMap(({ norms }) => norms.flat().filter((norm) => norm > bound)))
 }
 
-function gridOf(flows: readonly FlowRecord[]): Grid {
+function gridOf(flows: readonly FlowRecord[], history: History): Grid {
+  const [first, last] = [...stepScale(history).domain ?? []].map(Number)
   const steps = flows.map(({ step }) => step)
   const columns = pieces(steps.length, COLUMNS)
   const { lags } = flows[0]
   const rows = pieces(lags.length, ROWS)
   return {
-    columns: edges(columns.map(([from, to]) => (steps[from] + steps[to - 1]) / 2)),
+    columns: edges(columns.map(([from, to]) => (steps[from] + steps[to - 1]) / 2), first, last),
     rows: [...rows.map(([from]) => lags[from] - 0.5), lags[lags.length - 1] + 0.5],
   }
 }
 
-/** Half-way between neighbours; the outermost as far out as in. */
-function edges(centres: readonly number[]): number[] {
-  if (centres.length === 1) return [centres[0] - 0.5, centres[0] + 0.5]
+/** Half-way between neighbours; the outermost as far out as in, but not beyond the run. */
+function edges(centres: readonly number[], first: number, last: number): number[] {
+  if (centres.length === 1) return [first, last]
   const between = centres.slice(1).map((x, k) => (x + centres[k]) / 2)
-  const last = centres.length - 1
-  return [2 * centres[0] - between[0], ...between, 2 * centres[last] - between[last - 1]]
+  const left = 2 * centres[0] - between[0]
+  const right = 2 * centres[centres.length - 1] - between[between.length - 1]
+  return [Math.max(first, left), ...between, Math.min(last, right)]
 }
 
 interface Shades {
@@ -118,12 +120,9 @@ function lagTicks(rows: readonly number[]): number[] {
 }
 
 function mapPanel(history: History, map: Map2D, grid: Grid, shades: Shades, lowest: boolean): Panel {
-  const { columns, rows } = grid
-  const steps = stepScale(history)
-  const [first, last] = [...steps.domain ?? []].map(Number)
-  const domain = [Math.min(columns[0], first), Math.max(columns[columns.length - 1], last)]
+  const { rows } = grid
   return { height: lowest ? 236 : 214, options: {
-    x: { type: 'linear', domain },
+    x: stepScale(history),
     y: { type: 'linear', domain: [rows[0], rows[rows.length - 1]] },
     marginTop: 24, marginBottom: lowest ? 40 : 20,
     marks: [

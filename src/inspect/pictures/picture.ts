@@ -38,13 +38,17 @@ export function stroke(role: Role): { className: string, stroke: string, fill: '
   return { className: `stroke-${role}`, stroke: COLOURS[role][0], fill: 'none' }
 }
 
+/** For text that stands on curves: an edge in the colour of the page. */
+export const HALO = { stroke: COLOURS.page[0], strokeWidth: 4, paintOrder: 'stroke' } as const
+
 export function fill(role: Role): { className: string, fill: string } {
   return { className: `fill-${role}`, fill: COLOURS[role][0] }
 }
 
 const rules = (which: 0 | 1): string => Object.entries(COLOURS).map(([role, colours]) =>
   `.unrolled .fill-${role}{fill:${colours[which]}}.unrolled .stroke-${role}{stroke:${colours[which]}}` +
-  (role === 'ink' ? `svg.unrolled{color:${colours[which]}}` : '')).join('')
+  (role === 'ink' ? `svg.unrolled{color:${colours[which]}}` : '') +
+  (role === 'page' ? `.unrolled g[paint-order]{stroke:${colours[which]}}` : '')).join('')
 
 const STYLE = `${rules(0)}@media(prefers-color-scheme:dark){${rules(1)}}`
 

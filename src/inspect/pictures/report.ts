@@ -64,7 +64,9 @@ function numbersOf(history: History): string {
   const clipped = steps.filter((step) => step.clipped).length
   const rows: [string, string][] = [['Steps', number(last.step)]]
   const told = (loss: number) => lossIn(settings.unit, loss)
-  rows.push(['Training loss, last 100 steps', told(median(steps.slice(-100).map(({ loss }) => loss)))])
+  const recent = steps.slice(-Math.min(100, Math.ceil(steps.length / 10)))
+  const some = recent.length === 1 ? 'last step' : `middle of the last ${recent.length} steps`
+  rows.push([`Training loss, ${some}`, told(median(recent.map(({ loss }) => loss)))])
   if (final) rows.push(['Validation, at the end', `${told(final.loss)} at step ${number(final.step)}`])
   if (best && best !== final) {
     rows.push(['Validation, best', `${told(best.loss)} at step ${number(best.step)}`])
@@ -139,7 +141,7 @@ h3 { font-size: .95rem; margin: 1rem 0 .25rem; color: var(--quiet) }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; font-weight: normal; padding: .25rem .75rem .25rem 0; vertical-align: top;
   border-bottom: 1px solid var(--line); overflow-wrap: anywhere }
-th { color: var(--quiet); width: 15rem }
+th { color: var(--quiet); width: 19rem }
 figure { margin: 2rem 0; border: 1px solid var(--line); border-radius: 6px; overflow: hidden }
 figure svg { display: block; width: 100%; height: auto }
 figcaption { padding: .5rem .75rem .75rem; color: var(--quiet); font-size: .9rem }

@@ -4,7 +4,7 @@
 import { areaY, dot, lineY, type Markish, ruleX, text } from './plot.ts'
 
 import type { History } from './history.ts'
-import { fill, stroke } from './picture.ts'
+import { fill, HALO, stroke } from './picture.ts'
 import { median, type Point, smooth, spans } from './thin.ts'
 
 /** At how many places a curve is drawn: one every two pixels. */
@@ -51,6 +51,6 @@ export function heldMarks(held: readonly Point[]): Markish[] {
     lineY(shown, { x: 'x', y: 'y', ...stroke('held'), strokeWidth: 1.2, strokeDasharray: '4,3' }),
     dot(shown, { x: 'x', y: 'y', r: shown.length > 60 ? 2 : 4, ...fill('held') }),
     text(shown.slice(-1), { x: 'x', y: 'y', text: () => 'validation', dy: -12, textAnchor: 'end', dx: 4,
-      ...fill('held'), fontWeight: 600 }),
+      ...fill('held'), ...HALO, fontWeight: 600 }),
   ]
 }
