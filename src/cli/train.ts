@@ -24,7 +24,9 @@ import { drawRun } from './pictures.ts'
 import {
   closingLines, jsonReporter, type Measurement, metricsReporter, type Reporter, textReporter, together,
 } from './reporter.ts'
-import { checkSameTexts, hasEnded, hashesOf, keptOptions, resume, type Resumed } from './resume.ts'
+import {
+  checkFits, checkSameTexts, hasEnded, hashesOf, keptOptions, loadInto, resume, type Resumed,
+} from './resume.ts'
 import { earlierFolder, RunFolder, shellWord } from './run-folder.ts'
 import { hasUnfinishedRun } from './run-notes.ts'
 import { lineBreak, loadTexts, type Texts } from './texts.ts'
@@ -55,6 +57,7 @@ export async function runTrain(values: TrainValues, given: ReadonlySet<string>):
   const texts = loadTexts(options)
   if (resumed) checkSameTexts(resumed, texts)
   const form = formOf(options, texts)
+  if (resumed) checkFits(resumed, form)
   checkMemory(options, form)
   if (options.out !== undefined) checkFolder(options.out)
   const model = languageModel(form, { device: openDevice(options.device), rng: random(options.seed) })
@@ -81,7 +84,7 @@ export async function runTrain(values: TrainValues, given: ReadonlySet<string>):
 
 /** Whether there is something to go on with; if not, that is said. */
 function takeOver(resumed: Resumed, training: Training): boolean {
-  training.load(resumed.state)
+  loadInto(training, resumed)
   const atEnd = training.fraction >= 1
   if (atEnd && resumed.newEnd) {
     throw new UsageError(`train: the run in ${printable(resumed.dir)} is at step ${training.steps} ` +
