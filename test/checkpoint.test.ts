@@ -137,7 +137,7 @@ test('a state of another training is refused', async () => {
   const other: HostTensor = { shape: [2], data: new Float32Array(2) }
   const changed = (name: string) => new Map([...state.tensors, [name, other] as const])
   for (const [line, wanted] of [
-    [refusal({}, { horizon: 8, cell: 'gru' }), /^load: model.rnn.weight_ih_l0 is \[20, 3\]; it must be \[15, 3\]/],
+    [refusal({}, { horizon: 8, cell: 'gru' }), /^load: model.rnn.weight_ih_l0 is \[20, 3\]; it must be /],
     [refusal({}, {}), /^truncatedBptt: what is loaded has states saved at /],
     [refusal({}, { horizon: 8, f64: true }), /^load: .* is float32; this device computes in float64$/],
     [refusal({}, { horizon: 8, optimizer: sgd({ learningRate: 1 }) }), /^sgd: the state has adam\.step/],
@@ -183,7 +183,7 @@ test('a file that is damaged in any byte, cut off, of a later version, or someth
   assert.is(lineOf(() => loadCheckpoint(file)).slice(file.length), ': there is no such file')
 })
 
-test('a checkpoint that somebody made up, on the command line: one line, no memory for what it claims', () => {
+test('a made-up checkpoint on the command line: one line, no memory for what it claims', () => {
   writeFileSync(join(place, 'text.txt'), words(60))
   const made = run(['train', '--data', 'text.txt', ...tiny, '--steps', '3', '--out', 'run'])
   assert.is(made.status, 0, made.stderr)
