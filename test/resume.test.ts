@@ -78,11 +78,15 @@ test('Ctrl-C while a sample is drawn: it is drawn again', async () => {
 })
 
 test('killed or stopped while the last validation is under way: it is told once', async () => {
-  writeFileSync(at('slow.txt'), words(1500, 2))
+  writeFileSync(at('slow.txt'), words(4000, 2))
   const args = [...onShort, '--valid', 'slow.txt', '--save-every', '30', '--sample-every', '10']
   good(...args, '--out', 'validated')
   await during(place, [...args, '--json', '--out', 'unsure'], /"step":30,"text"/, (child) => {
-    setTimeout(() => child.kill('SIGKILL'), 100)
+    const timer = setInterval(() => {
+      if (!existsSync(at('unsure/checkpoint.safetensors'))) return
+      clearInterval(timer)
+      child.kill('SIGKILL')
+    }, 5)
   })
   const { how } = await killed(['train', '--resume', 'unsure'], /"resume"/, 'SIGINT')
   assert.is(how, 130)
