@@ -57,6 +57,22 @@ export function bundle({ entries, outdir, platform = 'node', ...options }) {
   })
 }
 
+// The page that hands on the library that draws becomes a file of its own beside the chunks, minified and
+// without a map (readable it is at its source): it would more than double what we ship.
+const drawing = 'src/inspect/pictures/plot.ts'
+const besideChunks = {
+  name: 'beside chunks',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/plot\.ts$/ }, () => ({ path: './plot.js', external: true }))
+  },
+}
+
+// What is really in the bundle, by path.
+function inputsOf({ outputs }) {
+  return Object.values(outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path))
+}
+
 async function buildForNode() {
   const { metafile } = await bundle({
     entries: [
@@ -68,9 +84,19 @@ async function buildForNode() {
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
     metafile: true,
+    plugins: [besideChunks, instances],
+  })
+  const plot = await bundle({
+    entries: [{ in: drawing, out: 'chunks/plot' }],
+    outdir: dist,
+    minify: true,
+    sourcemap: false,
+    metafile: true,
   })
   await makeCommand(join(dist, 'cli.js'))
-  await removeOldChunks(Object.keys(metafile.outputs).map((path) => join(root, path)))
+  await writeNotices([...inputsOf(metafile), ...inputsOf(plot.metafile)])
+  const wanted = Object.keys({ ...metafile.outputs, ...plot.metafile.outputs })
+  await removeOldChunks(wanted.map((path) => join(root, path)))
 }
 
 // Fails where a module of Node is reached: esbuild cannot resolve `node:fs` for a browser.
@@ -85,6 +111,19 @@ async function makeCommand(path) {
   await writeFile(path, '#!/usr/bin/env node\n' + await readFile(path, 'utf8'))
   await writeFile(path + '.map', JSON.stringify({ ...map, mappings: ';' + map.mappings }))
   await chmod(path, 0o755)
+}
+
+// Other people's code that our bundle holds comes with their licences, as these ask for.
+async function writeNotices(inputs) {
+  const folders = inputs.map((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0])
+  const notices = ['The files of this folder hold code of other packages, under these licences.\n']
+  for (const folder of [...new Set(folders.filter(Boolean))].sort()) {
+    const { name, version } = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8'))
+    const file = (await readdir(join(root, folder))).find((entry) => /^licen[cs]e/i.test(entry))
+    if (!file) throw new Error(`build: ${name} has no licence file; its code must not be shipped without`)
+    notices.push(`${name} ${version}\n\n${(await readFile(join(root, folder, file), 'utf8')).trim()}\n`)
+  }
+  await writeFile(join(dist, 'NOTICES.txt'), notices.join(`\n${'-'.repeat(80)}\n\n`))
 }
 
 async function removeOldChunks(wanted) {

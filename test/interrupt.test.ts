@@ -41,7 +41,7 @@ test('Ctrl-C: saved in place of an older model, no validation, exit code 130', a
   const all = events(stdout)
   const steps = all.filter(({ event }) => event === 'step')
   assert.ok(steps.length >= 3)
-  assert.equal(all.slice(1 + steps.length), [
+  assert.equal(all.slice(2 + steps.length), [ // `begin`, `flow`
     { event: 'saved', dir: 'kept' }, { event: 'done', step: steps.length },
   ])
   assert.is.not(bytesOf(join(folder, 'kept')), before)
@@ -84,7 +84,8 @@ test('a validation that is under way is left', async () => {
   const slow = ['train', '--data', 'text.txt', '--valid', 'long.txt', ...tiny, '--json']
   const validating = [...slow, '--steps', '1', '--sample-every', '0', '--out', 'validating']
   const { stdout, how } = await during(validating, /"step":1/, (child) => child.kill('SIGINT'))
-  assert.equal([how, events(stdout).map(({ event }) => event)], [130, ['begin', 'step', 'saved', 'done']])
+  assert.equal([how, events(stdout).map(({ event }) => event)],
+    [130, ['begin', 'flow', 'step', 'saved', 'done']])
   works('validating')
 })
 

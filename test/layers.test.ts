@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import { cpu } from '../src/cpu/device.ts'
 import { formatReport, gradcheck } from '../src/gradcheck.ts'
 import { elman } from '../src/nn/elman.ts'
-import { embedding, linear, loadParameters, parameters } from '../src/nn/linear.ts'
+import { drawUniform, embedding, linear, loadParameters, parameters } from '../src/nn/linear.ts'
 import { square } from '../src/ops/elementwise.ts'
 import { random } from '../src/random.ts'
 import { Scope } from '../src/scope.ts'
@@ -140,6 +140,34 @@ function other() {
     [name, { shape: x.shape as number[], data: random(50 + k).normal(x.size) as ArrayLike<number> }] as const)
   return new Map(entries.reverse())
 }
+
+test('layers that share a weight: it is named once, by the first', () => {
+  const head = linear({ inputs: 3, outputs: 5, device, rng: rng() })
+  const { weight } = head.parameters
+  const vectors = embedding({ symbols: 5, dimensions: 3, weight, device, rng: rng() })
+  assert.is(vectors.parameters.weight, weight)
+  const all = parameters({ vectors, head })
+  assert.equal([...all.keys()], ['vectors.weight', 'head.bias'])
+  assert.is(all.get('vectors.weight'), weight)
+  refused(() => embedding({ symbols: 4, dimensions: 3, weight, device, rng: rng() }),
+    'embedding: the weight is [5, 3]; it must be [4, 3]: [symbols, dimensions]')
+})
+
+test('drawUniform draws every parameter anew, in place, within the bound', async () => {
+  const layer = linear({ inputs: 30, outputs: 20, device, rng: rng() })
+  const named = parameters({ layer })
+  drawUniform(named, 0.1, random(3))
+  const [weight, bias] = await values(...named.values())
+  for (const numbers of [weight, bias]) assert.ok(numbers.every((x) => Math.abs(x) <= 0.1))
+  assert.ok(Math.max(...weight) > 0.099 && Math.min(...weight) < -0.099)
+  assert.is.not(weight[0], bias[0])
+  drawUniform(named, 0.1, random(3))
+  assert.equal((await values(...named.values()))[0], weight)
+  for (const bound of [0, NaN, Infinity]) {
+    refused(() => drawUniform(named, bound, random(3)),
+      `drawUniform: bound is ${bound}; it must be a positive number`)
+  }
+})
 
 test('loadParameters writes in place, and what was loaded is what is read', async () => {
   const { params, cell, head } = net()

@@ -67,6 +67,14 @@ test('the first loss is the fresh net\'s on the first window; the norm is that b
   assert.ok(free.gradNorm > 1e-3)
 })
 
+test('the sum over steps: gradients a window times as large, the same loss told', async () => {
+  const [mean] = await run(optionsOf(net().model, { steps: 1 }))
+  const [sum] = await run({ ...optionsOf(net().model, { steps: 1 }), sumSteps: true })
+  assert.ok(Math.abs(sum.loss - mean.loss) < 1e-14)
+  assert.ok(Math.abs(sum.gradNorm - 4 * mean.gradNorm) < 1e-12)
+  assert.is(sum.perplexity, Math.exp(sum.loss))
+})
+
 test('a gradient that is not finite ends the run in one line; no parameter has changed', async () => {
   const { model } = net()
   const bias = model.parameters.get('head.bias')

@@ -49,6 +49,20 @@ test('a terminal: every field in one line', () => {
   assert.is(drawn.replace(/[^=]/g, '').length, Math.round(0.41 * (drawn.length - 2)))
 })
 
+test('words: a perplexity in the place of bits, long and short, and huge ones in few digits', () => {
+  const { bitsPerChar: _, ...rest } = fields
+  const shown = (columns: number, perplexity: number) => {
+    const { clock, stream, bar } = start(true, columns)
+    clock.seconds += 41
+    bar.update({ ...rest, perplexity })
+    return screen(stream.text, columns)[0]
+  }
+  assert.match(shown(120, 183.24), /  loss 1\.723  perplexity 183\.2  norm/)
+  assert.match(shown(40, 183.24), /^41 %  loss 1\.723  ppl 183\.2  \d+s$/)
+  assert.match(shown(120, 1.234e40), /  perplexity 1\.23e\+40  norm/)
+  assert.match(shown(24, 183.24), /^41 %  ppl 183\.2  \d+s$/)
+})
+
 test('a terminal: drawn again in place, at most ten times a second', () => {
   const { clock, stream, bar } = start(true, 80)
   for (let i = 0; i <= 100; i++) {

@@ -49,10 +49,19 @@ test('a schedule ends where it should and stays there', () => {
     [0.5, 0.75, 1, 1, 0.1, 0.1, 0.01])
 })
 
+test('step decay that is held: the first periods at the base rate, then a factor for each', () => {
+  const zaremba = stepDecay({ every: 2, factor: 0.5, hold: 4 })
+  assert.equal(rates(zaremba, 13, 1), [1, 1, 1, 1, 1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.125])
+  assert.equal(rates(stepDecay({ every: 3, factor: 0.1, hold: 1 }), 10, 2),
+    rates(stepDecay({ every: 3, factor: 0.1 }), 10, 2))
+})
+
 test('bad schedules give one clear line', () => {
   const cases: [() => unknown, string][] = [
     [() => stepDecay({ every: 0, factor: 1 }),
       'stepDecay: every is 0; it must be a whole number of 1 or more'],
+    [() => stepDecay({ every: 2, factor: 0.5, hold: 0 }),
+      'stepDecay: hold is 0; it must be a whole number of 1 or more'],
     [() => stepDecay({ every: 2, factor: NaN }), 'stepDecay: factor is NaN; it must be a number from 0 to 1'],
     [() => stepDecay({ every: 2, factor: 1.5 }), 'stepDecay: factor is 1.5; it must be a number from 0 to 1'],
     [() => cosine({ total: 2.5 }), 'cosine: total is 2.5; it must be a whole number of 1 or more'],

@@ -3,6 +3,7 @@
 
 import { printable } from '../data/printable.ts'
 import type { AnyVocabulary } from '../data/words.ts'
+import type { LastLossFlow } from '../inspect/last-loss-flow.ts'
 import { type Evaluation, inUnits } from '../train/evaluate.ts'
 import type { StepEvent } from '../train/loop.ts'
 import { progress } from './progress.ts'
@@ -23,10 +24,13 @@ export interface Reporter {
   /** the last step has `fraction` 1 */
   step(event: StepEvent): void
   sample(step: number, text: string): void
+  /** how far back gradients reach in the window of this step, measured before its update */
+  flow(step: number, flow: LastLossFlow): void
   /** a validation or test is under way: the share of the text that is done */
   measuring(what: Measurement, step: number, share: number): void
   measured(what: Measurement, step: number, result: Evaluation): void
-  saved(dir: string): void
+  /** the run is in this folder now; whether its pictures are too */
+  saved(dir: string, drawn: boolean): void
   /** a signal ended the run after this step; where the model was saved, if it was */
   interrupted(step: number, dir: string | undefined): void
   /** the run ends before its end, and an error follows */
@@ -64,6 +68,7 @@ export function jsonReporter(unit: Unit, write: (line: string) => unknown): Repo
     resume: (step) => print({ event: 'resume', step }),
     step: (event) => print(stepFields(unit, event)),
     sample: (step, text) => print({ event: 'sample', step, text }),
+    flow: (step, flow) => print({ event: 'flow', step, ...flow }),
     measuring: () => {},
     measured: (what, step, result) => print({ event: what, step, ...measuredFields(unit, result) }),
     saved,
@@ -123,6 +128,7 @@ export function textReporter(unit: Unit): Reporter {
       if (fraction === 1) shown.done()
     },
     sample: (step, text) => shown.line(`\n--- step ${step}, a sample ---\n${text.trim()}\n---\n`),
+    flow: () => {},
     measuring: (what, step, share) => shown.note(`step ${step}: ${what}, ${Math.floor(100 * share)} % read`),
     measured(what, step, { loss, bitsPerChar, perplexity, tokens }) {
       const over = `over ${tokens.toLocaleString('en-US')} ${unit}s`
@@ -130,7 +136,10 @@ export function textReporter(unit: Unit): Reporter {
         ? `perplexity ${perplexity.toFixed(2)} (${loss.toFixed(4)} nats ${over})`
         : `${bitsPerChar.toFixed(3)} bits per character (perplexity ${perplexity.toFixed(2)} ${over})`))
     },
-    saved: (dir) => shown.line(`saved ${dir}/model.safetensors and ${dir}/config.json`),
+    saved(dir, drawn) {
+      shown.line(`saved ${dir}/model.safetensors and ${dir}/config.json`)
+      if (drawn) shown.line(`drew ${dir}/report.html: the run in pictures, for a browser`)
+    },
     interrupted(step, dir) {
       shown.done()
       const kept = dir === undefined ? 'nothing is kept; --out DIR would save it'
@@ -157,9 +166,10 @@ export function together(reporters: readonly Reporter[]): Reporter {
     resume: (step, fraction, description) => all((to) => to.resume(step, fraction, description)),
     step: (event) => all((to) => to.step(event)),
     sample: (step, text) => all((to) => to.sample(step, text)),
+    flow: (step, flow) => all((to) => to.flow(step, flow)),
     measuring: (what, step, share) => all((to) => to.measuring(what, step, share)),
     measured: (what, step, result) => all((to) => to.measured(what, step, result)),
-    saved: (dir) => all((to) => to.saved(dir)),
+    saved: (dir, drawn) => all((to) => to.saved(dir, drawn)),
     interrupted: (step, dir) => all((to) => to.interrupted(step, dir)),
     failed: () => all((to) => to.failed()),
     done: (step, next) => all((to) => to.done(step, next)),

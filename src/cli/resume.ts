@@ -9,6 +9,9 @@ import { join, resolve } from 'node:path'
 import { UnrolledError } from '../check.ts'
 import { printable } from '../data/printable.ts'
 import type { JsonObject } from '../io/json.ts'
+import { checkSize } from '../io/node-language-model.ts'
+import type { LanguageModelForm } from '../train/language-model.ts'
+import type { Training } from '../train/loop.ts'
 import type { TrainingState } from '../train/training-state.ts'
 import { flagName, type Option, parseCommand, UsageError } from './options.ts'
 import { shellWord } from './run-folder.ts'
@@ -91,7 +94,9 @@ function parsed(kept: JsonObject, source: string): TrainValues {
   const args: string[] = []
   for (const [key, value] of Object.entries(kept)) {
     if (value === true) args.push(`--${flagName(key)}`)
-    else if (value !== false && value !== undefined) args.push(`--${flagName(key)}=${String(value)}`)
+    if (typeof value === 'string' || typeof value === 'number') args.push(`--${flagName(key)}=${value}`)
+    if (typeof value !== 'object') continue
+    throw new UnrolledError(`${source}: its options cannot be used: ${printable(key)} is a list or an object`)
   }
   try {
     return parseCommand(trainCommand, args)
@@ -122,6 +127,25 @@ export function checkSameTexts({ dir, options, notes }: Resumed, texts: Texts): 
   const source = file === undefined ? texts.name : printable(file)
   throw new UnrolledError(`${source}: is not the text that the run in ${printable(dir)} was begun with ` +
     `(its ${other} part differs); --${file === undefined ? 'data' : other} FILE names the right one`)
+}
+
+/** A made-up checkpoint must not make us allocate a net that it cannot fill. */
+export function checkFits({ dir, state }: Resumed, form: LanguageModelForm): void {
+  checkSize(printable(join(dir, CHECKPOINT)), form, state.tensors)
+}
+
+/**
+ * Lets the training go on where the checkpoint was made.
+ * @throws UnrolledError when the checkpoint's parts do not belong together
+ */
+export function loadInto(training: Training, { dir, state }: Resumed): void {
+  try {
+    training.load(state)
+  } catch (error) {
+    if (!(error instanceof UnrolledError)) throw error
+    throw new UnrolledError(`${printable(join(dir, CHECKPOINT))}: its options and its contents do not ` +
+      `belong together: ${error.message}`)
+  }
 }
 
 /** What to say when the run has ended already, and nothing was asked that would go on. */

@@ -79,12 +79,17 @@ export const trainCommand = defineCommand({
       type: 'countOrZero', default: 0,
       help: 'steps between two validations; 0 for none but those after each of --epochs and at the end',
     },
-    out: { type: 'folder', help: 'save the run here, on the way, at the end and on Ctrl-C' },
+    out: { type: 'folder', help: 'save the run here, on the way, at the end and on Ctrl-C; with pictures' },
     saveEvery: { type: 'count', help: 'steps between two saves; about every ten seconds by default' },
     resume: {
       type: 'folder',
       help: 'go on with the run in this folder, as if it had never stopped; --steps, --epochs or --minutes ' +
         'give it a later end',
+    },
+    flowEvery: {
+      type: 'countOrZero',
+      help: 'steps between two measurements of how far back gradients reach, for the pictures; 50 by ' +
+        'default, 0 for none',
     },
     json: { type: 'flag', help: 'one JSON object a line on stdout, nothing else' },
   },
@@ -103,6 +108,7 @@ export function checkTogether(options: TrainValues): void {
   const { schedule, decay, decayAfter, cell, hidden, embed, tie, dropout } = options
   const refuse = (text: string): never => { throw new UsageError(`train: ${text}`) }
   if (options.saveEvery !== undefined && options.out === undefined) refuse('--save-every goes with --out DIR')
+  if (options.flowEvery !== undefined && options.out === undefined) refuse('--flow-every goes with --out DIR')
   if (valid !== undefined && data === undefined) refuse('--valid FILE goes with --data FILE')
   if (test !== undefined && data === undefined) refuse('--test FILE goes with --data FILE')
   if (minCount !== undefined && unit !== 'word') refuse('--min-count N goes with --unit word')

@@ -21,10 +21,13 @@ import { breathe, measure, neverDrawn } from './common.ts'
 import { openDevice } from './device-option.ts'
 import { type Interruption, listenForSignals } from './interrupt.ts'
 import { UsageError } from './options.ts'
+import { drawRun } from './pictures.ts'
 import {
   closingLines, jsonReporter, type Measurement, metricsReporter, type Reporter, textReporter, together,
 } from './reporter.ts'
-import { checkSameTexts, hasEnded, hashesOf, keptOptions, resume, type Resumed } from './resume.ts'
+import {
+  checkFits, checkSameTexts, hasEnded, hashesOf, keptOptions, loadInto, resume, type Resumed,
+} from './resume.ts'
 import { earlierFolder, RunFolder, shellWord } from './run-folder.ts'
 import { hasUnfinishedRun } from './run-notes.ts'
 import { lineBreak, loadTexts, type Texts } from './texts.ts'
@@ -55,6 +58,7 @@ export async function runTrain(values: TrainValues, given: ReadonlySet<string>):
   const texts = loadTexts(options)
   if (resumed) checkSameTexts(resumed, texts)
   const form = formOf(options, texts)
+  if (resumed) checkFits(resumed, form)
   checkMemory(options, form)
   if (options.out !== undefined) checkFolder(options.out)
   const model = languageModel(form, { device: await openDevice(options), rng: random(options.seed) })
@@ -70,7 +74,9 @@ export async function runTrain(values: TrainValues, given: ReadonlySet<string>):
     return await trainAndSave(run)
   } catch (error) {
     reporter.failed()
-    throw error instanceof NonFiniteError ? diverged(error, run) : error
+    if (!(error instanceof NonFiniteError)) throw error
+    if (folder?.savedStep !== undefined) await drawRun(folder.dir) // to see how it came
+    throw diverged(error, run)
   } finally {
     interruption.release()
     folder?.close()
@@ -79,7 +85,7 @@ export async function runTrain(values: TrainValues, given: ReadonlySet<string>):
 
 /** Whether there is something to go on with; if not, that is said. */
 function takeOver(resumed: Resumed, training: Training): boolean {
-  training.load(resumed.state)
+  loadInto(training, resumed)
   const atEnd = training.fraction >= 1
   if (atEnd && resumed.newEnd) {
     throw new UsageError(`train: the run in ${printable(resumed.dir)} is at step ${training.steps} ` +
@@ -134,11 +140,12 @@ async function trainAndSave(run: Run): Promise<number> {
   const { exitCode } = interruption
   if (exitCode === undefined) folder?.mark(true)
   await folder?.save(run, exitCode === undefined, closingLines(folder.dir, step))
+  const drawn = folder !== null && await drawRun(folder.dir)
   if (exitCode !== undefined) {
     reporter.interrupted(step, folder?.dir)
     return exitCode
   }
-  if (folder) reporter.saved(folder.dir)
+  if (folder) reporter.saved(folder.dir, drawn)
   reporter.done(step, whatNext(options, texts))
   return 0
 }
@@ -152,6 +159,7 @@ async function follow(run: Run): Promise<void> {
     folder?.mark(true)
   }
   while (fraction < 1) {
+    if (isFlowTurn(run)) await tellFlow(run)
     const event = await training.next()
     fraction = event.fraction
     reporter.step(event)
@@ -161,6 +169,21 @@ async function follow(run: Run): Promise<void> {
     folder?.mark(true)
     if (folder?.isDue(training.steps)) await folder.save(run)
   }
+}
+
+const FLOW_EVERY = 50 // steps: a measurement takes some half as long as one
+
+/** Whether the next step is one whose gradient flow is measured: by its number alone, resumed or not. */
+function isFlowTurn({ options: { flowEvery = FLOW_EVERY }, training: { steps }, folder }: Run): boolean {
+  if (folder === null || flowEvery === 0) return false
+  return steps === 0 || (steps + 1) % flowEvery === 0
+}
+
+/** Measured and told, unless a net that is about to explode has norms that are not finite. */
+async function tellFlow({ training, reporter }: Run): Promise<void> {
+  const flow = await training.flow()
+  const norms = [...flow.layers, ...flow.cells ?? []].flat()
+  if (norms.every(Number.isFinite)) reporter.flow(training.steps + 1, flow)
 }
 
 /** What follows a step: a sample and a validation, if it is their turn; whether no signal came on the way. */

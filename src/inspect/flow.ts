@@ -48,7 +48,12 @@ interface Measured {
 export async function gradientFlow(
   tape: Tape, loss: Tensor, params: Tensors = [],
 ): Promise<GradientFlow> {
-  const contributions = new Contributions(tape, namedTensors('gradientFlow', params))
+  const named = namedTensors('gradientFlow', params)
+  const isFolded = tape.records.some((record) => record.unfold)
+  if (named.length === 0 && !isFolded) {
+    return { states: await statesAlone(tape, loss, statesOf(tape)), contributions: [] }
+  }
+  const contributions = new Contributions(tape, named)
   const states: Measured[] = []
   follow(tape, loss, (x) => measure(tape, x), states, contributions)
   contributions.flush()
@@ -94,6 +99,16 @@ function unfolded(
     seen(inner, terms.length > 0 ? terms.reduce(add) : sum(ys[0]))
     inner.close()
   })
+}
+
+/** The states' norms without going on to the parameters, which would cost half as much again. */
+async function statesAlone(
+  tape: Tape, loss: Tensor, states: ReadonlyMap<Tensor, Measured>,
+): Promise<FlowEntry[]> {
+  const wanted = [...states]
+  const dstates = tape.gradients(loss, wanted.map(([state]) => state))
+  wanted.forEach(([, state], k) => { state.norm = measure(tape, dstates[k]) })
+  return readAll([...states.values()])
 }
 
 /** All that the tape did not compute: parameters, inputs, the first state. Gradients are followed to them. */

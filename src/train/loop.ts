@@ -10,6 +10,7 @@
 
 import { checkCount, UnrolledError } from '../check.ts'
 import { Streams } from '../data/streams.ts'
+import { lastLossFlow, type LastLossFlow } from '../inspect/last-loss-flow.ts'
 import { mul } from '../ops/elementwise.ts'
 import { stack } from '../ops/move.ts'
 import type { Random } from '../random.ts'
@@ -144,6 +145,22 @@ export class Training {
     const tokensPerSecond = (batch * window * 1000) / (performance.now() - begun)
     const { fraction } = this
     return { event: 'step', step: this.taken, epoch, ...told, learningRate, tokensPerSecond, fraction }
+  }
+
+  /**
+   * How far back the gradient of the last loss reaches in the window that the next step trains on, with the
+   * weights from before its update. Whether this is asked changes no number of the training.
+   */
+  async flow(): Promise<LastLossFlow> {
+    const { options: { model, window }, position } = this
+    const fits = this.streams.fits(position, window)
+    const { inputs, targets } = this.streams.window(fits ? position : 0, window)
+    const [xs, ys] = [this.upload(inputs), this.upload(targets)]
+    try {
+      return await lastLossFlow(model, xs, ys, fits ? this.bptt.state : this.initial)
+    } finally {
+      dispose([xs, ys])
+    }
   }
 
   /** All that the next step depends on, beside the options and the text: copies, in the host's memory. */

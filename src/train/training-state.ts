@@ -2,8 +2,8 @@
 // the text. Its tensors have names:
 //
 //   model.PARAMETER          the weights            optimizer.adam.m.PARAMETER, ...   its running averages
-//   carried.0.h, ...         the state of each layer after the last step, for each stream
-//   saved.0.0.h, ...         with a horizon beyond the window: states from which later updates start
+//   carried.h, ...           the layers' states after the last step, for each stream
+//   saved.0.h, ...           with a horizon beyond the window: states from which later updates start
 //
 // Next: ../io/node-checkpoint.ts, which puts it into a file; loop.ts, which goes on from it.
 

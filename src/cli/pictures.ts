@@ -1,0 +1,37 @@
+// The pictures and the report of a run, drawn from its metrics.jsonl alone: DIR/plots/*.svg, DIR/report.html.
+// The library that draws is loaded here, when it is needed. Read next: ../inspect/pictures/draw.ts.
+
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { printable } from '../data/printable.ts'
+import { ensureFolder, writeAtomically } from '../io/node-files.ts'
+import { reasonOf } from '../io/reasons.ts'
+import { METRICS } from './run-notes.ts'
+
+const NAMES = ['loss', 'gradient-norm', 'gradient-flow', 'learning-rate']
+
+/**
+ * Draws the run in a folder. A run that cannot be drawn is saved all the same: then one line on stderr says
+ * why there are no pictures.
+ * @returns whether they are there
+ */
+export async function drawRun(dir: string): Promise<boolean> {
+  try {
+    const { readHistory } = await import('../inspect/pictures/history.ts')
+    const { drawPictures } = await import('../inspect/pictures/draw.ts')
+    const { renderReport } = await import('../inspect/pictures/report.ts')
+    const history = readHistory(readFileSync(join(dir, METRICS), 'utf8'))
+    const pictures = drawPictures(history)
+    const plot = (name: string): string => join(dir, 'plots', `${name}.svg`)
+    ensureFolder(join(dir, 'plots'))
+    for (const { name, svg } of pictures) writeAtomically(plot(name), svg)
+    writeAtomically(join(dir, 'report.html'), renderReport(history, pictures))
+    const others = NAMES.filter((name) => !pictures.some((picture) => picture.name === name))
+    for (const name of others) rmSync(plot(name), { force: true }) // an older run's
+    return true
+  } catch (error) {
+    process.stderr.write(`unrolled: note: no pictures of ${printable(dir)}: ${reasonOf(error)}\n`)
+    return false
+  }
+}
