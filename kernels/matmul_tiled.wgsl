@@ -12,12 +12,16 @@ struct Params {
 {{params}}
 {{parts}}
 
-const SIDE = {{side}}u; // of the tile; a panel of SIDE x 16 has SIDE blocks of 4 x 4, one for each thread of a half
+const SIDE = {{side}}u; // of the tile; a panel of SIDE x 16 has SIDE blocks of 4 x 4, one for each thread
 const QUADS = SIDE / 4u;
-const WIDTH = QUADS + 1u; // of a row in shared memory: padded, so that columns fall into different banks
 
-var<workgroup> panelA: array<vec4f, 16u * WIDTH>; // [k][m / 4]
-var<workgroup> panelB: array<vec4f, 16u * WIDTH>; // [k][n / 4]
+var<workgroup> panelA: array<vec4f, 16u * QUADS>; // [k][m / 4]
+var<workgroup> panelB: array<vec4f, 16u * QUADS>; // [k][n / 4]
+
+/** Where a panel holds a quad: turned by k, so that blocks one below the other use different banks. */
+fn spot(k: u32, quad: u32) -> u32 {
+  return k * QUADS + (quad ^ (2u * (k / 4u)));
+}
 
 /** Which block a thread of a half brings, [quad, k / 4]: neighbours read neighbours. */
 fn blockOf(thread: u32, alongK: bool) -> vec2u {
@@ -42,7 +46,7 @@ fn main(
   if (!at.exists) { return; }
   let bringsA = thread < SIDE;
   let mine = blockOf(thread % SIDE, select(ALONG_K_B, ALONG_K_A, bringsA));
-  let place = 4u * mine.y * WIDTH + mine.x;
+  let place = spot(4u * mine.y, mine.x);
   let row = thread / 16u; // quads of rows: this one, and that of the tile's lower half
   let column = thread % 16u;
   var c00 = mat4x4f(); var c01 = mat4x4f(); var c10 = mat4x4f(); var c11 = mat4x4f();
@@ -52,7 +56,7 @@ fn main(
   for (var k = at.first; k < at.end; k += 16u) {
     workgroupBarrier(); // everybody is done with the panels
     for (var i = 0u; i < 4u; i++) {
-      if (bringsA) { panelA[place + i * WIDTH] = next[i]; } else { panelB[place + i * WIDTH] = next[i]; }
+      if (bringsA) { panelA[place + i * QUADS] = next[i]; } else { panelB[place + i * QUADS] = next[i]; }
     }
     workgroupBarrier(); // the panels are there
     if (k + 16u < at.end) {
@@ -60,13 +64,13 @@ fn main(
       else { next = blockOfB(at.n + 4u * mine.x, k + 16u + 4u * mine.y); }
     }
     for (var i = 0u; i < 16u; i++) {
-      let a0 = panelA[i * WIDTH + row];
-      let a1 = panelA[i * WIDTH + row + QUADS / 2u];
-      let b0 = panelB[i * WIDTH + column];
+      let a0 = panelA[spot(i, row)];
+      let a1 = panelA[spot(i, row + QUADS / 2u)];
+      let b0 = panelB[spot(i, column)];
       c00 += outer(a0, b0);
       c10 += outer(a1, b0);
       if (SIDE == 128u) {
-        let b1 = panelB[i * WIDTH + column + 16u];
+        let b1 = panelB[spot(i, column + 16u)];
         c01 += outer(a0, b1);
         c11 += outer(a1, b1);
       }

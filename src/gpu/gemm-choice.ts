@@ -1,14 +1,15 @@
-// Which product kernel for which shape, and over what grid. One function decides; what it says can be printed.
+// Which product kernel for which shape, and over what grid. One function decides; its choice can be printed.
 //
-//   naive    one thread for each element                          the reference, and tiny products in software
+//   naive    one thread for each element                          the reference; tiny products in software
 //   block    4 x 4 elements for each thread                       software without subgroups of eight
 //   lanes    8 x 32 for a subgroup of eight                       software: reads are dear, exchanges cheap
 //   tiled    64 x 64 or 128 x 128 for a workgroup, shared memory  hardware
 //   skinny   up to 4 rows of 64, k dealt out within a workgroup   few rows
 //
-// Where C is small and K long (weight gradients), K is cut into slices, each a workgroup of its own; their sums
-// are added in a second dispatch. Next: matmul.ts.
+// Where C is small and K long (weight gradients), K is cut into slices, each a workgroup of its own, whose
+// sums are added in a second dispatch. Next: matmul.ts.
 
+import type { GpuDevice } from './device.ts'
 import { gridFor, type Grid } from './recorder.ts'
 
 export type GemmKernel = 'naive' | 'block' | 'lanes' | 'tiled' | 'skinny'
@@ -59,12 +60,11 @@ const BUSY = 264
 /** The shortest slice of K that is worth a workgroup. */
 const SHORTEST = 128
 
-export function traitsOf(gpu: GPUDevice): Traits {
-  const info = gpu.adapterInfo as GPUAdapterInfo & { subgroupMinSize?: number, subgroupMaxSize?: number }
-  const names = [info.vendor, info.architecture, info.device, info.description].join(' ')
+export function traitsOf({ gpu, adapter }: GpuDevice): Traits {
+  const { subgroupMinSize, subgroupMaxSize } = gpu.adapterInfo
   return {
-    software: info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|basic.render|null/i.test(names),
-    eightLanes: gpu.features.has('subgroups') && info.subgroupMinSize === 8 && info.subgroupMaxSize === 8,
+    software: adapter.kind !== 'hardware',
+    eightLanes: gpu.features.has('subgroups') && subgroupMinSize === 8 && subgroupMaxSize === 8,
   }
 }
 
@@ -75,9 +75,10 @@ export function chooseGemm(product: Product, traits: Traits, wish: Wish = {}): C
   const tiles = Math.ceil(M / rows) * Math.ceil(N / columns) * count
   const most = Math.max(1, Math.floor(K / SHORTEST))
   const busy = traits.software ? 1 : BUSY
-  const wanted = kernel === 'naive' || tiles === 0 ? 1 : wish.slices ?? Math.min(most, Math.ceil(busy / tiles))
+  const best = Math.min(most, Math.ceil(busy / Math.max(1, tiles)))
+  const wanted = kernel === 'naive' ? 1 : wish.slices ?? best
   const depth = Math.max(16, Math.ceil(K / wanted / 16) * 16)
-  const slices = kernel === 'naive' ? 1 : Math.max(1, Math.ceil(K / depth))
+  const slices = Math.max(1, Math.ceil(K / depth))
   const grid = kernel === 'naive' ? gridFor(M * N * count, threads) : gridFor(tiles * slices, 1)
   return { kernel, rows, columns, threads, slices, depth, grid }
 }

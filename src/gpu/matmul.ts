@@ -6,8 +6,8 @@
 import { UnrolledError } from '../check.ts'
 import type { Memory, View } from '../device.ts'
 import { broadcastShapes, broadcastStrides, sizeOf } from '../shape.ts'
-import type { GpuDevice } from './device.ts'
-import { type Choice, chooseGemm, type GemmKernel, type Traits, traitsOf, type Wish } from './gemm-choice.ts'
+import type { GpuDevice, Launch } from './device.ts'
+import { type Choice, chooseGemm, type GemmKernel, traitsOf, type Wish } from './gemm-choice.ts'
 import { biasBinding, type Form, formName, type Layout, partsFor } from './gemm-parts.ts'
 import type { KernelName } from './kernels.ts'
 import type { Buffer } from './memory.ts'
@@ -50,16 +50,8 @@ interface Job {
 }
 
 const files: Record<GemmKernel, KernelName> = {
-  naive: 'matmulNaive', block: 'matmulBlock', lanes: 'matmulLanes', tiled: 'matmulTiled', skinny: 'matmulSkinny',
-}
-
-const known = new WeakMap<GPUDevice, Traits>()
-
-/** What this device's adapter is, as far as products care. */
-export function gemmTraits(device: GpuDevice): Traits {
-  let traits = known.get(device.gpu)
-  if (!traits) known.set(device.gpu, traits = traitsOf(device.gpu))
-  return traits
+  naive: 'matmulNaive', block: 'matmulBlock', lanes: 'matmulLanes', tiled: 'matmulTiled',
+  skinny: 'matmulSkinny',
 }
 
 /** C = op(A) op(B) for the last two axes; leading axes broadcast. */
@@ -78,14 +70,16 @@ export function multiply(
   device: GpuDevice, a: Factor, b: Factor, C: Place, extras: Extras = {}, wish: Wish = {},
 ): void {
   if (C.buffer === a.buffer || C.buffer === b.buffer) {
-    throw new UnrolledError('matmul: the product would overwrite one of its factors; give it a buffer of its own')
+    throw new UnrolledError(
+      'matmul: the product would overwrite one of its factors; give it a buffer of its own')
   }
   const job = jobOf(a, b, C, extras)
   const product = { ...job, transposeA: a.transpose, transposeB: b.transpose }
+  const traits = traitsOf(device)
   const needsMore = extras.bias !== undefined || extras.add === true
-  const first = chooseGemm(product, gemmTraits(device), wish)
+  const first = chooseGemm(product, traits, wish)
   const choice = first.kernel === 'naive' && needsMore
-    ? chooseGemm(product, gemmTraits(device), { kernel: 'block' }) : first
+    ? chooseGemm(product, traits, { kernel: 'block' }) : first
   if (choice.kernel === 'naive') launchNaive(device, job, choice)
   else if (choice.slices > 1) launchSlices(device, job, choice)
   else launch(device, job, choice)
@@ -113,19 +107,26 @@ function jobOf(a: Factor, b: Factor, C: Place, extras: Extras): Job {
 
 function launch(device: GpuDevice, job: Job, choice: Choice): void {
   const { M, N, K, a, b, C, extras, count, inner, strides } = job
-  const form = formOf(job, choice)
-  const { kernel, rows, threads, depth, grid } = choice
   device.launch({
+    ...kernelFor(choice, formOf(job, choice)),
+    buffers: [a.buffer, b.buffer, C.buffer, ...(extras.bias ? [extras.bias.buffer] : [])],
+    values: [
+      M, N, K, choice.depth, a.view.offset, b.view.offset, C.offset, extras.bias?.offset ?? 0,
+      a.view.shape.at(-1)!, b.view.shape.at(-1)!, count, inner, ...strides,
+    ],
+    grid: choice.grid,
+  })
+}
+
+/** The file of a kernel and what fills its blanks. */
+export function kernelFor(
+  { kernel, rows, threads }: Pick<Choice, 'kernel' | 'rows' | 'threads'>, form: Form,
+): Pick<Launch, 'kernel' | 'variant' | 'blanks'> {
+  return {
     kernel: files[kernel],
     variant: `${rows} ${threads} ${formName(form)}`,
     blanks: () => ({ parts: partsFor(form), side: rows, rows, slices: threads / 16 }),
-    buffers: [a.buffer, b.buffer, C.buffer, ...(extras.bias ? [extras.bias.buffer] : [])],
-    values: [
-      M, N, K, depth, a.view.offset, b.view.offset, C.offset, extras.bias?.offset ?? 0,
-      a.view.shape.at(-1)!, b.view.shape.at(-1)!, count, inner, ...strides,
-    ],
-    grid,
-  })
+  }
 }
 
 /** Slices of K: products of their own, then their sum. */
@@ -146,7 +147,8 @@ function launchSlices(device: GpuDevice, job: Job, choice: Choice): void {
   device.free(parts)
 }
 
-function launchNaive(device: GpuDevice, { M, N, K, a, b, C, count, inner, strides }: Job, { grid }: Choice): void {
+function launchNaive(device: GpuDevice, job: Job, { grid }: Choice): void {
+  const { M, N, K, a, b, C, count, inner, strides } = job
   device.launch({
     kernel: 'matmulNaive', buffers: [a.buffer, b.buffer, C.buffer],
     values: [

@@ -1,0 +1,226 @@
+// Products on the gpu against the cpu in float64: what is chosen, and every kernel whether chosen or not.
+//
+// Tolerance: rounding K products and their sums moves an element by about sqrt(K) half digits (2^-24) of
+// |row of A| |column of B|, and by K of them at worst; allowed are 4 (sqrt(K) + 1).
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { cpu } from '../src/cpu/device.ts'
+import type { Device, View } from '../src/device.ts'
+import { chooseGemm, type GemmKernel, showChoice, traitsOf, type Wish } from '../src/gpu/gemm-choice.ts'
+import type { Form } from '../src/gpu/gemm-parts.ts'
+import { type Factor, kernelFor, multiply } from '../src/gpu/matmul.ts'
+import { openGpu } from '../src/gpu/open.ts'
+import { random } from '../src/random.ts'
+import { sizeOf } from '../src/shape.ts'
+import { gpu } from './devices.ts'
+
+const test = suite('products on the gpu')
+const rng = random(11)
+const judge = cpu({ precision: 'float64' })
+const both = [false, true]
+
+interface Case {
+  M: number
+  N: number
+  K: number
+  transposeA?: boolean
+  transposeB?: boolean
+  /** elements before each operand */
+  offset?: number
+  batchA?: number[]
+  batchB?: number[]
+  size?: number
+}
+
+interface Operand {
+  values: Float32Array
+  shape: number[]
+  offset: number
+}
+
+const draw = (count: number, size = 1): Float32Array => Float32Array.from(rng.normal(count, 0, size))
+
+function operands(given: Case): [Operand, Operand] {
+  const { M, N, K, transposeA, transposeB, offset = 0, batchA = [], batchB = [], size } = given
+  const operand = (batch: number[], rows: number, columns: number): Operand => {
+    const shape = [...batch, rows, columns]
+    return { values: draw(offset + sizeOf(shape), size), shape, offset }
+  }
+  return [
+    transposeA ? operand(batchA, K, M) : operand(batchA, M, K),
+    transposeB ? operand(batchB, N, K) : operand(batchB, K, N),
+  ]
+}
+
+const viewOn = (device: Device, { values, shape, offset }: Operand): View =>
+  ({ memory: device.upload(values, device.dtype), offset, shape })
+
+const whole = (memory: View['memory'], length: number): View => ({ memory, offset: 0, shape: [length] })
+
+/** |row of A| |column of B| for each element of C, from the same product of squares. */
+async function productOn(device: Device, given: Case, [a, b]: [Operand, Operand], square = false) {
+  const views = [a, b].map((x) => viewOn(device, square ? { ...x, values: x.values.map((v) => v * v) } : x))
+  const memory = device.matmul(views[0], views[1], given.transposeA ?? false, given.transposeB ?? false)
+  const result = await device.read(whole(memory, memory.length))
+  for (const each of [...views.map((view) => view.memory), memory]) device.free(each)
+  return result
+}
+
+async function sameProduct(what: string, given: Case): Promise<void> {
+  const pair = operands(given)
+  const found = await productOn(gpu, given, pair)
+  await judged(what, given, pair, found)
+}
+
+async function judged(
+  what: string, given: Case, pair: [Operand, Operand], found: ArrayLike<number>,
+  before: (i: number) => number = () => 0,
+): Promise<void> {
+  const wanted = await productOn(judge, given, pair)
+  const squares = await productOn(judge, given, pair, true)
+  assert.is(found.length, wanted.length, what)
+  const digits = 4 * (Math.sqrt(given.K) + 1) * 2 ** -24
+  for (let i = 0; i < wanted.length; i++) {
+    const right = wanted[i] + before(i)
+    // sum of a^2 b^2 <= |a|^2 |b|^2: the tighter of the two measures, times K for the other's share
+    const allowed = digits * (Math.sqrt(given.K * squares[i]) + Math.abs(before(i)))
+    if (!(Math.abs(found[i] - right) <= allowed)) {
+      assert.unreachable(`${what}: element ${i} is ${found[i]}, not ${right} +- ${allowed}`)
+    }
+  }
+}
+
+test('shapes around the edges of tiles, all transposes', async () => {
+  for (const [M, N, K] of [[1, 1, 1], [63, 65, 64], [64, 64, 16], [257, 33, 65], [2, 129, 40], [9, 100, 257]]) {
+    for (const transposeA of both) for (const transposeB of both) {
+      await sameProduct(`${M} ${N} ${K} ${transposeA} ${transposeB}`, { M, N, K, transposeA, transposeB })
+    }
+  }
+})
+
+test('views at any offset, and numbers of size 100', async () => {
+  for (const offset of [1, 2, 3, 4, 7]) await sameProduct(`offset ${offset}`, { M: 40, N: 48, K: 32, offset })
+  await sameProduct('size 100', { M: 65, N: 33, K: 129, size: 100 })
+})
+
+test('random shapes', async () => {
+  for (let i = 0; i < 12; i++) {
+    const [M, N, K] = Array.from(rng.uniform(3), (u) => 1 + Math.floor(u * 90))
+    const [A, B] = Array.from(rng.uniform(2), (u) => u < 0.5)
+    await sameProduct(`${M} ${N} ${K} ${A} ${B}`, { M, N, K, transposeA: A, transposeB: B })
+  }
+})
+
+test('batches broadcast', async () => {
+  for (const [batchA, batchB] of [[[3], [3]], [[3], []], [[], [3]], [[2, 1], [3]], [[1], [4]], [[2, 3], [2, 1]]]) {
+    for (const transposeA of both) {
+      await sameProduct(`${batchA} x ${batchB}`, { M: 17, N: 36, K: 40, transposeA, batchA, batchB })
+    }
+  }
+})
+
+test('empty: nothing to compute, or sums over nothing, which are zero', async () => {
+  for (const [M, N, K] of [[0, 5, 3], [5, 0, 3], [0, 0, 0], [3, 4, 0], [40, 40, 0]]) {
+    await sameProduct(`${M} ${N} ${K}`, { M, N, K })
+  }
+  await sameProduct('no matrices', { M: 2, N: 3, K: 4, batchA: [0], batchB: [1] })
+})
+
+test('more workgroups, and more matrices, than a grid is wide', async () => {
+  await sameProduct('rows', { M: 70_000 * 8, N: 1, K: 2 })
+  await sameProduct('matrices', { M: 2, N: 2, K: 3, batchA: [70_000], batchB: [70_000] })
+})
+
+const wishes: Wish[] = [
+  { kernel: 'naive' }, { kernel: 'block' }, { kernel: 'block', slices: 3 }, { kernel: 'skinny' },
+  { kernel: 'tiled', side: 64 }, { kernel: 'tiled', side: 64, slices: 2 }, { kernel: 'tiled', side: 128 },
+  ...(traitsOf(gpu).eightLanes ? [{ kernel: 'lanes' }, { kernel: 'lanes', slices: 3 }] as Wish[] : []),
+]
+
+/** The product by one kernel, into a piece of a buffer that holds numbers already. */
+async function forced(wish: Wish, given: Case, more: boolean): Promise<void> {
+  const pair = operands(given)
+  const factor = (operand: Operand, transpose = false): Factor => {
+    const view = viewOn(gpu, operand)
+    return { buffer: gpu.floats('test', view), view, transpose }
+  }
+  const [a, b] = [factor(pair[0], given.transposeA), factor(pair[1], given.transposeB)]
+  const there = draw(given.M * given.N + 3)
+  const row = draw(given.N)
+  const place = (values: Float32Array) => gpu.upload(values, 'float32')
+  const [c, bias] = [place(there), place(row)]
+  const at = (memory: typeof c, offset: number) => ({ buffer: gpu.floats('test', whole(memory, 1)), offset })
+  const offset = given.offset ? 3 : 0
+  multiply(gpu, a, b, at(c, offset), more ? { bias: at(bias, 0), add: true } : {}, wish)
+  const found = await gpu.read({ memory: c, offset, shape: [given.M * given.N] })
+  await judged(`${JSON.stringify(wish)} ${JSON.stringify(given)}`, given, pair, found,
+    (i) => (more ? there[offset + i] + row[i % given.N] : 0))
+  for (const each of [a.view.memory, b.view.memory, c, bias]) gpu.free(each)
+}
+
+for (const wish of wishes) {
+  test(`forced: ${Object.values(wish).join(' ')}`, async () => {
+    for (const transposeA of both) for (const transposeB of both) {
+      await forced(wish, { M: 68, N: 72, K: 52, transposeA, transposeB }, false)
+      await forced(wish, { M: 5, N: 67, K: 37, offset: 1, transposeA, transposeB }, wish.kernel !== 'naive')
+    }
+  })
+}
+
+test('the same numbers give the same bits, in slices too', async () => {
+  const given = { M: 24, N: 40, K: 1000 }
+  const pair = operands(given)
+  const [first, second] = [await productOn(gpu, given, pair), await productOn(gpu, given, pair)]
+  assert.equal(first, second)
+})
+
+test('a product does not overwrite its factor', () => {
+  const view = viewOn(gpu, { values: draw(4), shape: [2, 2], offset: 0 })
+  const factor = { buffer: gpu.floats('test', view), view, transpose: false }
+  assert.throws(() => multiply(gpu, factor, factor, { buffer: factor.buffer, offset: 0 }), /of its own/)
+  gpu.free(view.memory)
+})
+
+test('the choice follows shape and adapter, and can be printed', () => {
+  const product = (M: number, N: number, K: number) =>
+    ({ M, N, K, count: 1, transposeA: false, transposeB: false })
+  const hardware = { software: false, eightLanes: false }
+  const software = { software: true, eightLanes: true }
+  const shown = (M: number, N: number, K: number, traits = hardware) =>
+    showChoice(chooseGemm(product(M, N, K), traits))
+  assert.is(shown(4096, 4096, 512), 'tiled 128 x 128, 256 threads, grid 1024 x 1')
+  assert.is(shown(2048, 512, 64), 'tiled 64 x 64, 128 threads, grid 256 x 1')
+  assert.is(shown(128, 512, 2048), 'tiled 64 x 64, 128 threads, grid 256 x 1, K in 16 slices of 128')
+  assert.is(shown(1, 512, 128), 'skinny 1 x 64, 256 threads, grid 8 x 1')
+  assert.is(shown(512, 512, 512, software), 'lanes 8 x 32, 8 threads, grid 1024 x 1')
+  assert.is(shown(3, 4, 5, software), 'naive, 64 threads, grid 1 x 1')
+})
+
+/** Every way in which operands can lie. */
+function forms(): Form[] {
+  const layouts = both.flatMap((alongK) => both.map((vectors) => ({ alongK, vectors })))
+  const rest = both.flatMap((vectorsC) => both.flatMap((ragged) =>
+    [[false, false], [true, false], [false, true], [true, true]].map(([bias, add]) =>
+      ({ vectorsC, ragged, bias, add }))))
+  return layouts.flatMap((A) => layouts.flatMap((B) => rest.map((more) => ({ A, B, ...more }))))
+}
+
+test('every variant of every kernel compiles', async () => {
+  const device = await openGpu({ kind: 'null' })
+  const made: [GemmKernel, number, number][] = [
+    ['block', 32, 64], ['lanes', 8, 8], ['tiled', 64, 128], ['tiled', 128, 256],
+    ['skinny', 1, 256], ['skinny', 2, 64], ['skinny', 4, 256],
+  ]
+  assert.is(forms().length, 256)
+  for (const form of forms()) {
+    for (const [kernel, rows, threads] of made) {
+      const launch = kernelFor({ kernel, rows, threads }, form)
+      device.kernels.get(launch.kernel, launch.variant ?? '', launch.blanks ?? (() => ({})))
+    }
+  }
+  await device.kernels.checkCompiled()
+  device.close()
+})
+
+test.run()
