@@ -1,8 +1,9 @@
 // Matrix products on a gpu, in the shapes of training: what is chosen, its time, and how it compares with one
 // thread for each element (naive) and one for each 4 x 4 block (plain: matmul_block.wgsl).
 //
-// Each product is checked against the cpu, then timed: many dispatches in one submission, the three kernels by
-// turns, medians of rounds. UNROLLED_ADAPTER names an adapter; otherwise hardware comes before software.
+// Each product is checked against the cpu, then timed: many dispatches in one submission, the three kernels
+// by turns; medians over rounds, of times and of ratios within a round. UNROLLED_ADAPTER names an adapter;
+// otherwise hardware comes before software.
 
 import { cpu } from '../src/cpu/device.ts'
 import type { View } from '../src/device.ts'
@@ -75,8 +76,8 @@ async function prepare({ M, N, K, transposeA = false, transposeB = false }: Prod
   }
 }
 
-/** Seconds for one product by each kernel. */
-async function measure(product: Product): Promise<number[]> {
+/** Seconds for one product by each kernel, round after round. */
+async function measure(product: Product): Promise<number[][]> {
   const { right, run, read, wait, free } = await prepare(product)
   const times: number[][] = wishes.map(() => [])
   const { M, N, K } = product
@@ -94,18 +95,20 @@ async function measure(product: Product): Promise<number[]> {
     }
   }
   free()
-  return times.map(median)
+  return times
 }
 
 const rows: string[][] = []
 const choices: string[][] = []
 for (const product of products) {
-  const [chosen, plain, naive] = await measure(product)
+  const times = await measure(product)
+  const [chosen, plain, naive] = times.map(median)
+  const ratio = (other: number) => median(times[other].map((t, round) => t / times[0][round])).toFixed(2)
   const { M, N, K, transposeA = false, transposeB = false } = product
   const operations = 2 * M * N * K
   rows.push([
     product.name, `${M} x ${N} x ${K}`, (1e3 * chosen).toFixed(3), (operations / chosen / 1e9).toFixed(1),
-    (1e3 * plain).toFixed(3), (1e3 * naive).toFixed(3), (plain / chosen).toFixed(2), (naive / chosen).toFixed(2),
+    (1e3 * plain).toFixed(3), (1e3 * naive).toFixed(3), ratio(1), ratio(2),
   ])
   choices.push([product.name, showChoice(chooseGemm({ M, N, K, count: 1, transposeA, transposeB }, traits))])
 }

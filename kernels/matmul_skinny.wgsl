@@ -1,8 +1,8 @@
 // C = op(A) op(B) for few rows: 64 columns of C for each workgroup, k dealt out among its slices.
 //
 // With one row there is nothing to share: each number of B is used once, so what counts is that it is read
-// once, and by many threads at a time. A thread takes four columns and every SLICES-th group of four k; the slices'
-// sums meet in shared memory, added in a fixed order.
+// once, and by many threads at a time. A thread takes four columns and every SLICES-th group of four k; the
+// slices' sums meet in shared memory, added in a fixed order.
 // Bindings: a, b, c, and what the store adds (matmul_parts.wgsl). CPU twin: src/cpu/matmul.ts.
 
 struct Params {

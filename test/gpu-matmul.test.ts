@@ -1,7 +1,7 @@
 // Products on the gpu against the cpu in float64: what is chosen, and every kernel whether chosen or not.
 //
-// Tolerance: rounding K products and their sums moves an element by about sqrt(K) half digits (2^-24) of
-// |row of A| |column of B|, and by K of them at worst; allowed are 4 (sqrt(K) + 1).
+// Tolerance: each of K steps rounds by at most 2^-24 times the sum of |a b|, which is at most
+// sqrt(K sum of (a b)^2); roundings of random sign add up as sqrt(K). Allowed: 4 (sqrt(K) + 1) of them.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -58,7 +58,7 @@ const viewOn = (device: Device, { values, shape, offset }: Operand): View =>
 
 const whole = (memory: View['memory'], length: number): View => ({ memory, offset: 0, shape: [length] })
 
-/** |row of A| |column of B| for each element of C, from the same product of squares. */
+/** op(A) op(B); or the product of their squares, from which the tolerance comes. */
 async function productOn(device: Device, given: Case, [a, b]: [Operand, Operand], square = false) {
   const views = [a, b].map((x) => viewOn(device, square ? { ...x, values: x.values.map((v) => v * v) } : x))
   const memory = device.matmul(views[0], views[1], given.transposeA ?? false, given.transposeB ?? false)
@@ -83,7 +83,6 @@ async function judged(
   const digits = 4 * (Math.sqrt(given.K) + 1) * 2 ** -24
   for (let i = 0; i < wanted.length; i++) {
     const right = wanted[i] + before(i)
-    // sum of a^2 b^2 <= |a|^2 |b|^2: the tighter of the two measures, times K for the other's share
     const allowed = digits * (Math.sqrt(given.K * squares[i]) + Math.abs(before(i)))
     if (!(Math.abs(found[i] - right) <= allowed)) {
       assert.unreachable(`${what}: element ${i} is ${found[i]}, not ${right} +- ${allowed}`)
@@ -92,7 +91,8 @@ async function judged(
 }
 
 test('shapes around the edges of tiles, all transposes', async () => {
-  for (const [M, N, K] of [[1, 1, 1], [63, 65, 64], [64, 64, 16], [257, 33, 65], [2, 129, 40], [9, 100, 257]]) {
+  const sizes = [[1, 1, 1], [63, 65, 64], [64, 64, 16], [257, 33, 65], [2, 129, 40], [9, 100, 257]]
+  for (const [M, N, K] of sizes) {
     for (const transposeA of both) for (const transposeB of both) {
       await sameProduct(`${M} ${N} ${K} ${transposeA} ${transposeB}`, { M, N, K, transposeA, transposeB })
     }
@@ -113,7 +113,8 @@ test('random shapes', async () => {
 })
 
 test('batches broadcast', async () => {
-  for (const [batchA, batchB] of [[[3], [3]], [[3], []], [[], [3]], [[2, 1], [3]], [[1], [4]], [[2, 3], [2, 1]]]) {
+  const batches = [[[3], [3]], [[3], []], [[], [3]], [[2, 1], [3]], [[1], [4]], [[2, 3], [2, 1]]]
+  for (const [batchA, batchB] of batches) {
     for (const transposeA of both) {
       await sameProduct(`${batchA} x ${batchB}`, { M: 17, N: 36, K: 40, transposeA, batchA, batchB })
     }
@@ -163,6 +164,7 @@ for (const wish of wishes) {
   test(`forced: ${Object.values(wish).join(' ')}`, async () => {
     for (const transposeA of both) for (const transposeB of both) {
       await forced(wish, { M: 68, N: 72, K: 52, transposeA, transposeB }, false)
+      if (transposeA !== transposeB) continue // what is left differs in nothing but single reads
       await forced(wish, { M: 5, N: 67, K: 37, offset: 1, transposeA, transposeB }, wish.kernel !== 'naive')
     }
   })
@@ -210,7 +212,7 @@ test('every variant of every kernel compiles', async () => {
   const device = await openGpu({ kind: 'null' })
   const made: [GemmKernel, number, number][] = [
     ['block', 32, 64], ['lanes', 8, 8], ['tiled', 64, 128], ['tiled', 128, 256],
-    ['skinny', 1, 256], ['skinny', 2, 64], ['skinny', 4, 256],
+    ['skinny', 4, 256],
   ]
   assert.is(forms().length, 256)
   for (const form of forms()) {

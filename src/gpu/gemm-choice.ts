@@ -53,7 +53,7 @@ export interface Wish {
 }
 
 /** M N K up to which one thread for each element is fast enough in software, where compiling takes long. */
-const TINY = 2 ** 15
+const TINY = 2 ** 14
 const FEW_ROWS = 32
 /** Workgroups that keep every processor of a large GPU busy: WebGPU does not tell how many it has. */
 const BUSY = 264
@@ -86,7 +86,8 @@ export function chooseGemm(product: Product, traits: Traits, wish: Wish = {}): C
 function kernelFor({ M, N, K, count }: Product, { software, eightLanes }: Traits): GemmKernel {
   if (!software) return M <= FEW_ROWS ? 'skinny' : 'tiled'
   if (M * N * K * count <= TINY) return 'naive'
-  return eightLanes && M > 2 ? 'lanes' : 'block'
+  if (eightLanes) return 'lanes'
+  return M <= 4 ? 'skinny' : 'block'
 }
 
 function tileOf(
