@@ -49,6 +49,11 @@ const device = await openGpu(named ? { adapter: named } : {})
 const traits = traitsOf(device)
 const judge = cpu()
 const wishes: readonly Wish[] = [{}, { kernel: 'block', slices: 1 }, { kernel: 'naive' }]
+/** The ladder: each rung reads less for each product than the one before. */
+const rungs: readonly Wish[] = [
+  { kernel: 'naive' }, { kernel: 'block' }, { kernel: 'tiled', side: 64 }, { kernel: 'tiled', side: 128 },
+  ...(traits.eightLanes ? [{ kernel: 'lanes' } as const] : []),
+]
 
 /** A way to enqueue the product once; its result stays in `c`. */
 async function prepare({ M, N, K, transposeA = false, transposeB = false }: Product) {
@@ -77,7 +82,7 @@ async function prepare({ M, N, K, transposeA = false, transposeB = false }: Prod
 }
 
 /** Seconds for one product by each kernel, round after round. */
-async function measure(product: Product): Promise<number[][]> {
+async function measure(product: Product, wishes: readonly Wish[]): Promise<number[][]> {
   const { right, run, read, wait, free } = await prepare(product)
   const times: number[][] = wishes.map(() => [])
   const { M, N, K } = product
@@ -101,7 +106,7 @@ async function measure(product: Product): Promise<number[][]> {
 const rows: string[][] = []
 const choices: string[][] = []
 for (const product of products) {
-  const times = await measure(product)
+  const times = await measure(product, wishes)
   const [chosen, plain, naive] = times.map(median)
   const ratio = (other: number) => median(times[other].map((t, round) => t / times[0][round])).toFixed(2)
   const { M, N, K, transposeA = false, transposeB = false } = product
@@ -113,9 +118,14 @@ for (const product of products) {
   choices.push([product.name, showChoice(chooseGemm({ M, N, K, count: 1, transposeA, transposeB }, traits))])
 }
 
+const ladder = await measure(products[0], rungs)
 const { adapter } = device
 console.log(`${adapter.name} (${adapter.kind}), ${adapter.driver}; Node ${process.versions.node}\n`)
 printTable('Products, float32: ms each, encoding included',
   ['', 'M x N x K', 'ms', 'GFLOP/s', 'plain ms', 'naive ms', 'plain / ours', 'naive / ours'], rows)
 printTable('What was chosen', ['', 'kernel'], choices)
+printTable('The ladder, 512^3', ['', 'ms', 'naive / this'], rungs.map(({ kernel = '', side = '' }, i) => [
+  `${kernel} ${side}`.trim(), (1e3 * median(ladder[i])).toFixed(1),
+  median(ladder[i].map((t, round) => ladder[0][round] / t)).toFixed(1),
+]))
 device.close()
