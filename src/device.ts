@@ -183,9 +183,9 @@ export interface RecurrenceGradients {
   /** d(h_t) by all ways [T, B, O], with a projection only, whose own gradient is made of it */
   readonly outputs: Memory | null
   /** what of d(h) before the first step comes past u [B, O], if anything does; the rest is d(u) weight */
-  readonly passed: Memory | null
+  readonly passed: View | null
   /** d(c) before the first step [B, H] */
-  readonly c: Memory | null
+  readonly c: View | null
 }
 
 export interface FusedOps {

@@ -71,7 +71,11 @@ export class CpuFused implements FusedOps {
       pass: floatsOf(pass),
     })
     for (const memory of [outputs ? null : dh, dm, carry]) if (memory) this.device.give(memory)
-    return { projected, recurrent, outputs, passed: pass, c }
+    return {
+      projected, recurrent, outputs,
+      passed: pass && { memory: pass, offset: 0, shape: [B, O] },
+      c: c && { memory: c, offset: 0, shape: [B, H] },
+    }
   }
 
   private arrays(sequence: Recurrence, trace: RecurrenceTrace, saves: boolean): SequenceArrays {

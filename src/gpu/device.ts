@@ -8,7 +8,7 @@
 
 import { check, show, TapeError, UnrolledError } from '../check.ts'
 import type {
-  BinaryOp, DType, Memory, MemoryReport, NumberArray, UnaryOp, View,
+  BinaryOp, DType, FusedOps, Memory, MemoryReport, NumberArray, UnaryOp, View,
 } from '../device.ts'
 import { type Shape, sizeOf } from '../shape.ts'
 import type { AdapterInfo } from './adapter.ts'
@@ -19,6 +19,7 @@ import { type Buffer, BufferPool, GpuMemory } from './memory.ts'
 import * as move from './move.ts'
 import type { Gpu } from './open.ts'
 import { type Grid, Recorder } from './recorder.ts'
+import { GpuFused } from './recurrence.ts'
 import { reduce } from './reduce.ts'
 import * as rows from './rows.ts'
 import { type Float, words } from './words.ts'
@@ -42,6 +43,7 @@ export class GpuDevice implements Gpu {
   readonly kernels: Kernels
   readonly recorder: Recorder
   readonly pool: BufferPool
+  readonly fused: FusedOps = new GpuFused(this)
   /** why this device is of no more use */
   private failure: UnrolledError | null = null
 

@@ -4,6 +4,9 @@ import accumulate from '../../kernels/accumulate.wgsl'
 import binary from '../../kernels/binary.wgsl'
 import fill from '../../kernels/fill.wgsl'
 import functions from '../../kernels/functions.wgsl'
+import gatesElman from '../../kernels/gates_elman.wgsl'
+import gatesGru from '../../kernels/gates_gru.wgsl'
+import gatesLstm from '../../kernels/gates_lstm.wgsl'
 import gather from '../../kernels/gather.wgsl'
 import matmulBlock from '../../kernels/matmul_block.wgsl'
 import matmulJoin from '../../kernels/matmul_join.wgsl'
@@ -14,6 +17,12 @@ import matmulSkinny from '../../kernels/matmul_skinny.wgsl'
 import matmulTiled from '../../kernels/matmul_tiled.wgsl'
 import oneHot from '../../kernels/one_hot.wgsl'
 import place from '../../kernels/place.wgsl'
+import recurrenceBackward from '../../kernels/recurrence_backward.wgsl'
+import recurrenceForward from '../../kernels/recurrence_forward.wgsl'
+import recurrenceHandBack from '../../kernels/recurrence_hand_back.wgsl'
+import recurrencePack from '../../kernels/recurrence_pack.wgsl'
+import recurrenceProduct from '../../kernels/recurrence_product.wgsl'
+import recurrenceProject from '../../kernels/recurrence_project.wgsl'
 import reduce from '../../kernels/reduce.wgsl'
 import reduceRows from '../../kernels/reduce_rows.wgsl'
 import reverseTime from '../../kernels/reverse_time.wgsl'
@@ -24,7 +33,8 @@ import uniform from '../../kernels/uniform.wgsl'
 import window from '../../kernels/window.wgsl'
 
 export const sources = {
-  accumulate, binary, fill, functions, gather,
+  accumulate, binary, fill, functions, gather, gatesElman, gatesGru, gatesLstm,
   matmulBlock, matmulJoin, matmulLanes, matmulNaive, matmulParts, matmulSkinny, matmulTiled,
-  oneHot, place, reduce, reduceRows, reverseTime, scatterAdd, select, unary, uniform, window,
+  oneHot, place, recurrenceBackward, recurrenceForward, recurrenceHandBack, recurrencePack, recurrenceProduct,
+  recurrenceProject, reduce, reduceRows, reverseTime, scatterAdd, select, unary, uniform, window,
 }

@@ -127,7 +127,8 @@ function gradientsOf(
     if (found) return found
     found = fused.recurrenceBackward(sequence, trace, dy, { h: dh, c: dc ?? null })
     const { projected, recurrent, outputs, passed, c } = found
-    for (const memory of new Set([projected, recurrent, outputs, passed, c])) if (memory) adopt(memory)
+    const all = [projected, recurrent, outputs, passed?.memory, c?.memory]
+    for (const memory of new Set(all)) if (memory) adopt(memory)
     return found
   }
   const view = (memory: Memory | null, ...shape: number[]) => new Tensor(memory!, 0, shape)
@@ -137,7 +138,7 @@ function gradientsOf(
     const { recurrent, passed } = steps()
     const first = new Tensor(recurrent, reverse ? (T - 1) * B * width : 0, [B, width])
     const through = matmul(first, weight_hh)
-    return passed ? add(through, view(passed, B, O)) : through
+    return passed ? add(through, new Tensor(passed.memory, passed.offset, [B, O])) : through
   }
   return {
     projected: () => view(steps().projected, T, B, width),
@@ -146,6 +147,9 @@ function gradientsOf(
     weight_hr: () =>
       matmul(view(steps().outputs, T * B, O), view(trace.shown, T * B, H), { transposeA: true }),
     h: beforeFirst,
-    c: () => view(steps().c, B, H),
+    c: () => {
+      const { memory, offset } = steps().c!
+      return new Tensor(memory, offset, [B, H])
+    },
   }
 }

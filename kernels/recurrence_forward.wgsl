@@ -1,0 +1,89 @@
+// Steps first .. end - 1 of a recurrent cell: u = h_before W^T + b, then the gates of each unit.
+//
+// One step per dispatch; or all of them, where one workgroup holds all units of its sequences: then a barrier
+// between two steps is enough. The blank `gates` is the cell: gates_lstm.wgsl, gates_gru.wgsl or gates_elman.wgsl.
+// Bindings: projected [T, B, G H]; packed [O + 1, N], the weights and below them the bias; h [T + 1, B, O] and
+// c [T + 1, B, H], the histories; saved [T, B, H]; shown [T, B, H], with a projection; lengths [B].
+// CPU twin: src/cpu/recurrence.ts, recurrenceForward.
+
+struct Params {
+  first: u32, end: u32, T: u32, B: u32, H: u32, O: u32, N: u32, offset: u32, reverse: u32, saves: u32,
+  hasLengths: u32, lengthsOffset: u32,
+}
+{{params}}
+
+@group(0) @binding(0) var<storage, read> projected: array<f32>;
+@group(0) @binding(1) var<storage, read> packed: array<vec4f>;
+@group(0) @binding(2) var<storage, read> lengths: array<u32>;
+@group(0) @binding(3) var<storage, read_write> h: array<f32>;
+@group(0) @binding(4) var<storage, read_write> c: array<f32>;
+@group(0) @binding(5) var<storage, read_write> saved: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> shown: array<f32>;
+
+const PROJECTS = {{projects}};
+const UNITS = {{units}}u; // in a column
+{{functions}}
+{{product}}
+{{gates}}
+
+fn unit(b: u32, j: u32, t: u32, u: vec4f) {
+  let H = params.H;
+  let old = ((t + params.reverse) * params.B + b) * H + j;
+  let next = ((t + 1u - params.reverse) * params.B + b) * H + j;
+  let place = (select(0u, t, params.saves == 1u) * params.B + b) * H + j;
+  if (params.hasLengths == 1u && t >= lengths[params.lengthsOffset + b]) { // the sequence stands still
+    if (HAS_C) { c[next] = c[old]; }
+    if (PROJECTS) { shown[place] = 0.0; } else { h[next] = h[old]; }
+    return;
+  }
+  var x = vec4f();
+  for (var g = 0u; g < GATES; g++) {
+    x[g] = projected[params.offset + ((t * params.B + b) * GATES + g) * H + j];
+  }
+  var hBefore = 0.0;
+  var cBefore = 0.0;
+  if (PASSES) { hBefore = h[old]; }
+  if (HAS_C) { cBefore = c[old]; }
+  let now = forward(x, u, hBefore, cBefore);
+  if (PROJECTS) { shown[place] = now.m; } else { h[next] = now.m; }
+  if (HAS_C) { c[next] = now.c; }
+  if (SAVES && params.saves == 1u) { saved[place] = now.saved; }
+}
+
+// the units of a column, given its sums
+fn finish(row: u32, n: u32, t: u32, u: vec4f) {
+  if (row >= params.B || n >= params.N) { return; }
+  if (UNITS == 1u) {
+    unit(row, n, t, u);
+  } else {
+    for (var e = 0u; e < UNITS; e++) {
+      if (n * UNITS + e < params.H) { unit(row, n * UNITS + e, t, vec4f(u[e], 0.0, 0.0, 0.0)); }
+    }
+  }
+}
+
+@compute @workgroup_size(COLUMNS, SLICES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
+  let n = group.x * COLUMNS + id.x;
+  let column = min(n, params.N - 1u);
+  let row = group.y * ROWS;
+  for (var k = params.first; k < params.end; k++) {
+    let t = select(k, params.T - 1u - k, params.reverse == 1u);
+    var sums = array<vec4f, ROWS>();
+    if (id.y == 0u) {
+      let bias = packed[params.O * params.N + column];
+      for (var r = 0u; r < ROWS; r++) { sums[r] = bias; }
+    }
+    product(((t + params.reverse) * params.B + row) * params.O, params.B - 1u - row, column, params.N, params.O,
+      id.y, &sums);
+    if (SLICES == 1u) {
+      for (var r = 0u; r < ROWS; r++) { finish(row + r, n, t, sums[r]); }
+    } else {
+      for (var r = 0u; r < ROWS; r++) { partial[(id.y * ROWS + r) * COLUMNS + id.x] = sums[r]; }
+      workgroupBarrier();
+      for (var r = id.y; r < ROWS; r += SLICES) { finish(row + r, n, t, total(r, id.x)); }
+    }
+    storageBarrier(); // the next step reads all of this h
+    workgroupBarrier();
+  }
+}

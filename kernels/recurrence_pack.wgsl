@@ -1,0 +1,36 @@
+// packed[k, n] = four numbers of a weight matrix that one thread needs together, as a vec4:
+//
+//   forward   (k, n): of unit n, what each gate takes of h_k; or of units 4n .. 4n + 3, if there is one gate
+//   backward  (k, n): what units 4n .. 4n + 3 take of d(u)_k
+//
+// Forward has one more row, the bias, or zeros. Once per sequence. Bindings: w, bias, packed.
+
+struct Params {
+  count: u32, K: u32, N: u32, offset: u32, row: u32, column: u32, part: u32, // strides of k, n and e in w
+  parts: u32, // how many of the four are there
+  perColumn: u32, perPart: u32, units: u32, // unit = n perColumn + e perPart, below `units`
+  hasBias: u32, biasOffset: u32, biasColumn: u32, biasPart: u32,
+}
+{{params}}
+
+@group(0) @binding(0) var<storage, read> w: array<f32>;
+@group(0) @binding(1) var<storage, read> bias: array<f32>;
+@group(0) @binding(2) var<storage, read_write> packed: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 64u + id.x;
+  if (i >= params.count) { return; }
+  let k = i / params.N;
+  let n = i % params.N;
+  var v = vec4f();
+  for (var e = 0u; e < params.parts; e++) {
+    if (n * params.perColumn + e * params.perPart >= params.units) { continue; }
+    if (k < params.K) {
+      v[e] = w[params.offset + k * params.row + n * params.column + e * params.part];
+    } else if (params.hasBias == 1u) {
+      v[e] = bias[params.biasOffset + n * params.biasColumn + e * params.biasPart];
+    }
+  }
+  packed[i] = v;
+}

@@ -1,0 +1,40 @@
+// h_t = m_t P^T, for a cell with a projection, after its gates; h of a sequence that stands still is copied.
+// Bindings: shown [T, B, H], which is m; packed [H + 1, N]; lengths [B]; h [T + 1, B, O].
+// CPU twin: src/cpu/recurrence.ts, recurrenceForward.
+
+struct Params {
+  t: u32, B: u32, H: u32, O: u32, N: u32, reverse: u32, saves: u32, hasLengths: u32, lengthsOffset: u32,
+}
+{{params}}
+
+@group(0) @binding(0) var<storage, read> shown: array<f32>;
+@group(0) @binding(1) var<storage, read> packed: array<vec4f>;
+@group(0) @binding(2) var<storage, read> lengths: array<u32>;
+@group(0) @binding(3) var<storage, read_write> h: array<f32>;
+
+{{product}}
+
+fn finish(row: u32, n: u32, sums: vec4f) {
+  if (row >= params.B || n >= params.N) { return; }
+  let stands = params.hasLengths == 1u && params.t >= lengths[params.lengthsOffset + row];
+  for (var e = 0u; e < 4u; e++) {
+    let j = 4u * n + e;
+    if (j >= params.O) { continue; }
+    let old = ((params.t + params.reverse) * params.B + row) * params.O + j;
+    let next = ((params.t + 1u - params.reverse) * params.B + row) * params.O + j;
+    if (stands) { h[next] = h[old]; } else { h[next] = sums[e]; }
+  }
+}
+
+@compute @workgroup_size(COLUMNS, SLICES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
+  let n = group.x * COLUMNS + id.x;
+  let row = group.y * ROWS;
+  let at = select(0u, params.t, params.saves == 1u);
+  var sums = array<vec4f, ROWS>();
+  product((at * params.B + row) * params.H, params.B - 1u - row, min(n, params.N - 1u), params.N, params.H,
+    id.y, &sums);
+  for (var r = 0u; r < ROWS; r++) { partial[(id.y * ROWS + r) * COLUMNS + id.x] = sums[r]; }
+  workgroupBarrier();
+  for (var r = id.y; r < ROWS; r += SLICES) { finish(row + r, n, total(r, id.x)); }
+}

@@ -1,0 +1,129 @@
+// The fused recurrence in WGSL against its CPU twin in float32, values and every gradient.
+//
+// Tolerance: both sum products of K <= 300 terms in float32, one in another order: K eps = 2e-5 of the sum of
+// magnitudes at worst, sqrt(K) eps = 1e-6 as a rule; tanh and exp are within 1e-6. Over the steps errors fade
+// as gradients do, at these weights. 1e-5 of a tensor's largest value it is.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { composed } from '../src/context.ts'
+import { cpu } from '../src/cpu/device.ts'
+import type { Device } from '../src/device.ts'
+import { cellTable } from '../src/cli/gradcheck-cells.ts'
+import type { Named } from '../src/nn/cell.ts'
+import { recurrent } from '../src/nn/recurrent.ts'
+import { unroll, type UnrollOptions } from '../src/nn/unroll.ts'
+import { random } from '../src/random.ts'
+import { Tape } from '../src/tape.ts'
+import { leaves, type Tensor, tensor, type Tree } from '../src/tensor.ts'
+import { gpu } from './devices.ts'
+import { energy, values } from './every-cell.ts'
+import { difference } from './golden-numbers.ts'
+
+const test = suite('gpu: fused recurrence')
+const TOLERANCE = 1e-5
+const cells = cellTable.filter(({ cell }) => cell !== 'jordan')
+const single = cpu()
+
+function normal(device: Device, seed: number, ...shape: number[]): Tensor {
+  return tensor(random(seed).normal(shape.reduce((n, size) => n * size, 1)), { shape, device })
+}
+
+async function agree(on: (device: Device) => Promise<number[][]>, what: string): Promise<void> {
+  const [found, right] = [await on(gpu), await on(single)]
+  assert.is(found.length, right.length)
+  found.forEach((list, k) => {
+    const d = difference(list, right[k])
+    assert.ok(d < TOLERANCE, `${what}: number ${k} differs by ${d}`)
+  })
+}
+
+/** Values of f and gradients of all that is in wrt. */
+async function both(f: () => Tree, wrt: Tree, loss: (tree: Tree) => Tensor = energy): Promise<number[][]> {
+  const tape = new Tape()
+  const result = f()
+  assert.ok(tape.records.some(({ op }) => op === 'recurrence'))
+  const found = tape.keep([result, tape.gradients(loss(result), leaves(wrt))])
+  tape.close()
+  const list = await values(found)
+  leaves(found).forEach((x) => x.dispose())
+  return list
+}
+
+function run(device: Device, make: typeof cells[number]['make'], [T, B, D, H]: readonly number[],
+  options: UnrollOptions, withState: boolean) {
+  const cell = make({ inputs: D, hidden: H, device, rng: random(1) })
+  const xs = normal(device, 2, T, B, D)
+  const zero = cell.initial(B)
+  const state: Named | undefined = withState
+    ? { ...zero, ...Object.fromEntries(Object.entries(zero).map(([name, x], k) =>
+      [name, normal(device, 3 + k, ...x.shape)])) } : undefined
+  return both(() => ({ ...unroll(cell, xs, state, options) }), [cell.parameters, xs, ...(state ? [state] : [])])
+}
+
+/** Lengths from 1 to T that differ. */
+const lengthsOf = (T: number, B: number) => Array.from({ length: B }, (_, b) => 1 + (b * 7 + T - 1) % T)
+
+for (const { cell, variant, make } of cells) {
+  test(`${cell}, ${variant}: small and odd sizes`, async () => {
+    for (const size of [[5, 3, 2, 4], [1, 1, 1, 3], [3, 1, 3, 5], [4, 9, 3, 33]] as const) {
+      for (const direction of ['forward', 'reverse'] as const) {
+        for (const lengths of [undefined, lengthsOf(size[0], size[1])]) {
+          await agree((device) => run(device, make, size, { direction, lengths }, lengths === undefined),
+            `${size}, ${direction}, ${lengths ? 'lengths' : 'all'}`)
+        }
+      }
+    }
+  })
+}
+
+for (const { cell, variant, make } of cells.filter((row) => ['tanh', 'plain', 'projection'].includes(row.variant))) {
+  test(`${cell}, ${variant}: sizes across the edges of workgroups`, async () => {
+    for (const size of [[3, 4, 5, 63], [3, 5, 5, 64], [3, 17, 5, 65], [2, 2, 3, 128], [2, 3, 3, 257]] as const) {
+      await agree((device) => run(device, make, size, { lengths: lengthsOf(size[0], size[1]) }, true), `${size}`)
+      await agree((device) => run(device, make, size, {}, false), `${size}`)
+    }
+  })
+}
+
+for (const kind of ['RNN', 'LSTM', 'GRU'] as const) {
+  test(`recurrent(${kind}): two layers, both directions; loss of outputs alone, of the last state alone`, async () => {
+    for (const part of ['outputs', 'state'] as const) {
+      await agree((device) => {
+        const net = recurrent({ kind, inputs: 3, hidden: 6, layers: 2, bidirectional: true, device, rng: random(1) })
+        const xs = normal(device, 2, 7, 4, 3)
+        return both(() => net(xs, { lengths: [7, 1, 3, 5] })[part], [net.parameters, xs])
+      }, part)
+    }
+  })
+}
+
+test('what it is given may be 100 times too large', async () => {
+  for (const { cell, make } of cells) {
+    await agree((device) => {
+      const made = make({ inputs: 3, hidden: 5, device, rng: random(1) })
+      const xs = tensor(random(2).normal(4 * 3 * 3).map((v) => 100 * v), { shape: [4, 3, 3], device })
+      return both(() => unroll(made, xs).outputs, made.parameters)
+    }, cell)
+  }
+})
+
+test('with no tape, the same outputs; nothing is left behind', async () => {
+  const cell = cells.find((row) => row.variant === 'projection')!.make({ inputs: 3, hidden: 6, device: gpu, rng: random(1) })
+  const xs = normal(gpu, 2, 5, 3, 3)
+  const before = gpu.memory().buffers
+  for (const lengths of [undefined, [2, 5, 1]]) {
+    const tape = new Tape()
+    const taped = tape.keep({ ...unroll(cell, xs, undefined, { lengths }) })
+    const byStep = tape.keep(composed(() => ({ ...unroll(cell, xs, undefined, { lengths }) })))
+    tape.close()
+    const plain = { ...unroll(cell, xs, undefined, { lengths }) }
+    const [a, b, c] = [await values(taped), await values(plain), await values(byStep)]
+    assert.equal(a, b)
+    a.forEach((list, k) => assert.ok(difference(list, c[k]) < TOLERANCE))
+    for (const tree of [taped, byStep]) leaves(tree).forEach((x) => x.dispose())
+  }
+  assert.ok(gpu.memory().buffers >= before)
+})
+
+test.run()
