@@ -1,4 +1,5 @@
-// A unit of an Elman cell at one step, forwards and back. The blank `f` is f(a), `slope` its derivative by m = f(a).
+// A unit of an Elman cell at one step, forwards and back. The blank `f` is f(a), `slope` its derivative in
+// terms of m = f(a).
 // CPU twin: src/cpu/gates-elman.ts.
 
 const GATES = 1u;

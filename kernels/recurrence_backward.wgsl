@@ -3,10 +3,11 @@
 // (recurrence_hand_back.wgsl), and d(m_t) = d(h_t) P is the product here.
 //
 // One step per dispatch, or all of them, as in recurrence_forward.wgsl. The blank `gates` is the cell.
-// Bindings: dy [T, B, O] (with a projection d(h)); packed [G H, N] (or [P, N]); saved [T, B, H]; states, the
-// history of c if there is a c, else of h; lengths [B]; dx, du [T, B, G H]; carry: what passes by [B, O], then
-// d(c) [B, H]. CPU twin: src/cpu/recurrence.ts, recurrenceBackward.
+// Bindings: dy [T, B, O] (with a projection d(h)); packed [G H, N] (or [P, N]); saved [T, B, H]; states,
+// the history of c if there is a c, else of h; lengths [B]; dx, du [T, B, G H]; carry: what passes by [B, O],
+// then d(c) [B, H]. CPU twin: src/cpu/recurrence.ts, recurrenceBackward.
 
+{{enable}}
 struct Params {
   first: u32, end: u32, T: u32, B: u32, H: u32, K: u32, N: u32, offset: u32, reverse: u32,
   hasDy: u32, hasLastH: u32, hasLastC: u32, hasLengths: u32, lengthsOffset: u32, carryC: u32,
@@ -75,7 +76,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: v
     let source = select(select(t + 1u, t - 1u, params.reverse == 1u), t, PROJECTS);
     var sums = array<vec4f, ROWS>();
     if (PROJECTS || !isLast) {
-      product((source * params.B + row) * params.K, params.B - 1u - row, column, params.N, params.K, id.y, &sums);
+      let start = (source * params.B + row) * params.K;
+      product(start, params.B - 1u - row, column, params.N, params.K, id.xy, &sums);
     }
     if (SLICES == 1u) {
       for (var r = 0u; r < ROWS; r++) { finish(row + r, n, t, isLast, sums[r]); }

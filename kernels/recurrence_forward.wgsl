@@ -1,11 +1,12 @@
 // Steps first .. end - 1 of a recurrent cell: u = h_before W^T + b, then the gates of each unit.
 //
 // One step per dispatch; or all of them, where one workgroup holds all units of its sequences: then a barrier
-// between two steps is enough. The blank `gates` is the cell: gates_lstm.wgsl, gates_gru.wgsl or gates_elman.wgsl.
-// Bindings: projected [T, B, G H]; packed [O + 1, N], the weights and below them the bias; h [T + 1, B, O] and
-// c [T + 1, B, H], the histories; saved [T, B, H]; shown [T, B, H], with a projection; lengths [B].
+// between two steps is enough. The blank `gates` is the cell: gates_lstm, gates_gru or gates_elman.wgsl.
+// Bindings: projected [T, B, G H]; packed [O + 1, N], the weights and below them the bias; h [T + 1, B, O]
+// and c [T + 1, B, H], the histories; saved [T, B, H]; shown [T, B, H], with a projection; lengths [B].
 // CPU twin: src/cpu/recurrence.ts, recurrenceForward.
 
+{{enable}}
 struct Params {
   first: u32, end: u32, T: u32, B: u32, H: u32, O: u32, N: u32, offset: u32, reverse: u32, saves: u32,
   hasLengths: u32, lengthsOffset: u32,
@@ -74,8 +75,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: v
       let bias = packed[params.O * params.N + column];
       for (var r = 0u; r < ROWS; r++) { sums[r] = bias; }
     }
-    product(((t + params.reverse) * params.B + row) * params.O, params.B - 1u - row, column, params.N, params.O,
-      id.y, &sums);
+    let start = ((t + params.reverse) * params.B + row) * params.O;
+    product(start, params.B - 1u - row, column, params.N, params.O, id.xy, &sums);
     if (SLICES == 1u) {
       for (var r = 0u; r < ROWS; r++) { finish(row + r, n, t, sums[r]); }
     } else {

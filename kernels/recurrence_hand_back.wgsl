@@ -2,6 +2,7 @@
 // Bindings: dy [T, B, O]; packed [G H, N]; lengths [B]; du [T, B, G H]; dh [T, B, O]; carry [B, O].
 // CPU twin: src/cpu/recurrence.ts, recurrenceBackward.
 
+{{enable}}
 struct Params {
   t: u32, B: u32, O: u32, K: u32, N: u32, offset: u32, reverse: u32, isLast: u32, hasDy: u32, hasLastH: u32,
   hasLengths: u32, lengthsOffset: u32,
@@ -42,7 +43,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: v
   var sums = array<vec4f, ROWS>();
   if (params.isLast == 0u) {
     product((source * params.B + row) * params.K, params.B - 1u - row, min(n, params.N - 1u), params.N,
-      params.K, id.y, &sums);
+      params.K, id.xy, &sums);
   }
   for (var r = 0u; r < ROWS; r++) { partial[(id.y * ROWS + r) * COLUMNS + id.x] = sums[r]; }
   workgroupBarrier();

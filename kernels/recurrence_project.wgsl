@@ -2,6 +2,7 @@
 // Bindings: shown [T, B, H], which is m; packed [H + 1, N]; lengths [B]; h [T + 1, B, O].
 // CPU twin: src/cpu/recurrence.ts, recurrenceForward.
 
+{{enable}}
 struct Params {
   t: u32, B: u32, H: u32, O: u32, N: u32, reverse: u32, saves: u32, hasLengths: u32, lengthsOffset: u32,
 }
@@ -33,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: v
   let at = select(0u, params.t, params.saves == 1u);
   var sums = array<vec4f, ROWS>();
   product((at * params.B + row) * params.H, params.B - 1u - row, min(n, params.N - 1u), params.N, params.H,
-    id.y, &sums);
+    id.xy, &sums);
   for (var r = 0u; r < ROWS; r++) { partial[(id.y * ROWS + r) * COLUMNS + id.x] = sums[r]; }
   workgroupBarrier();
   for (var r = id.y; r < ROWS; r += SLICES) { finish(row + r, n, total(r, id.x)); }

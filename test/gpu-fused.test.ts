@@ -10,9 +10,13 @@ import { composed } from '../src/context.ts'
 import { cpu } from '../src/cpu/device.ts'
 import type { Device } from '../src/device.ts'
 import { cellTable } from '../src/cli/gradcheck-cells.ts'
+import type { GpuDevice } from '../src/gpu/device.ts'
 import type { Named } from '../src/nn/cell.ts'
+import { lstm } from '../src/nn/lstm.ts'
 import { recurrent } from '../src/nn/recurrent.ts'
 import { unroll, type UnrollOptions } from '../src/nn/unroll.ts'
+import { mul } from '../src/ops/elementwise.ts'
+import { sum } from '../src/ops/reduce.ts'
 import { random } from '../src/random.ts'
 import { Tape } from '../src/tape.ts'
 import { leaves, type Tensor, tensor, type Tree } from '../src/tensor.ts'
@@ -58,7 +62,8 @@ function run(device: Device, make: typeof cells[number]['make'], [T, B, D, H]: r
   const state: Named | undefined = withState
     ? { ...zero, ...Object.fromEntries(Object.entries(zero).map(([name, x], k) =>
       [name, normal(device, 3 + k, ...x.shape)])) } : undefined
-  return both(() => ({ ...unroll(cell, xs, state, options) }), [cell.parameters, xs, ...(state ? [state] : [])])
+  const wrt = [cell.parameters, xs, ...(state ? [state] : [])]
+  return both(() => ({ ...unroll(cell, xs, state, options) }), wrt)
 }
 
 /** Lengths from 1 to T that differ. */
@@ -77,20 +82,24 @@ for (const { cell, variant, make } of cells) {
   })
 }
 
-for (const { cell, variant, make } of cells.filter((row) => ['tanh', 'plain', 'projection'].includes(row.variant))) {
+const basic = cells.filter(({ variant }) => ['tanh', 'plain', 'projection'].includes(variant))
+for (const { cell, variant, make } of basic) {
   test(`${cell}, ${variant}: sizes across the edges of workgroups`, async () => {
-    for (const size of [[3, 4, 5, 63], [3, 5, 5, 64], [3, 17, 5, 65], [2, 2, 3, 128], [2, 3, 3, 257]] as const) {
-      await agree((device) => run(device, make, size, { lengths: lengthsOf(size[0], size[1]) }, true), `${size}`)
+    const sizes = [[3, 4, 5, 63], [3, 5, 5, 64], [3, 17, 5, 65], [2, 2, 3, 128], [2, 3, 3, 257]] as const
+    for (const size of sizes) {
+      const lengths = lengthsOf(size[0], size[1])
+      await agree((device) => run(device, make, size, { lengths }, true), `${size}`)
       await agree((device) => run(device, make, size, {}, false), `${size}`)
     }
   })
 }
 
 for (const kind of ['RNN', 'LSTM', 'GRU'] as const) {
-  test(`recurrent(${kind}): two layers, both directions; loss of outputs alone, of the last state alone`, async () => {
+  test(`recurrent(${kind}): two layers, both directions; a loss of outputs or last state`, async () => {
     for (const part of ['outputs', 'state'] as const) {
       await agree((device) => {
-        const net = recurrent({ kind, inputs: 3, hidden: 6, layers: 2, bidirectional: true, device, rng: random(1) })
+        const sizes = { inputs: 3, hidden: 6, layers: 2, bidirectional: true }
+        const net = recurrent({ kind, ...sizes, device, rng: random(1) })
         const xs = normal(device, 2, 7, 4, 3)
         return both(() => net(xs, { lengths: [7, 1, 3, 5] })[part], [net.parameters, xs])
       }, part)
@@ -109,7 +118,8 @@ test('what it is given may be 100 times too large', async () => {
 })
 
 test('with no tape, the same outputs; nothing is left behind', async () => {
-  const cell = cells.find((row) => row.variant === 'projection')!.make({ inputs: 3, hidden: 6, device: gpu, rng: random(1) })
+  const { make } = cells.find(({ variant }) => variant === 'projection')!
+  const cell = make({ inputs: 3, hidden: 6, device: gpu, rng: random(1) })
   const xs = normal(gpu, 2, 5, 3, 3)
   const before = gpu.memory().buffers
   for (const lengths of [undefined, [2, 5, 1]]) {
@@ -124,6 +134,26 @@ test('with no tape, the same outputs; nothing is left behind', async () => {
     for (const tree of [taped, byStep]) leaves(tree).forEach((x) => x.dispose())
   }
   assert.ok(gpu.memory().buffers >= before)
+})
+
+test('dispatches: a step is one, and few besides', () => {
+  const [T, B, D, H] = [12, 4, 5, 72]
+  const cell = lstm({ inputs: D, hidden: H, device: gpu, rng: random(1) })
+  const xs = normal(gpu, 2, T, B, D)
+  const dy = normal(gpu, 3, T, B, H)
+  const state = cell.initial(B)
+  const count = () => (gpu as GpuDevice).recorder.dispatches
+  const tape = new Tape()
+  const started = count()
+  const { outputs } = unroll(cell, xs, state)
+  const forward = count() - started
+  const loss = sum(mul(outputs, dy))
+  const before = count()
+  tape.gradients(loss, [...Object.values(cell.parameters), xs])
+  const ofLoss = 3 // the 1 that it begins with, that 1 for every output, times dy
+  const backward = count() - before - ofLoss
+  tape.close()
+  assert.ok(forward + backward <= 2 * T + 12, `${forward} forward, ${backward} backward`)
 })
 
 test.run()

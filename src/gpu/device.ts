@@ -43,7 +43,7 @@ export class GpuDevice implements Gpu {
   readonly kernels: Kernels
   readonly recorder: Recorder
   readonly pool: BufferPool
-  readonly fused: FusedOps = new GpuFused(this)
+  readonly fused: FusedOps
   /** why this device is of no more use */
   private failure: UnrolledError | null = null
 
@@ -54,6 +54,7 @@ export class GpuDevice implements Gpu {
     this.gpu = gpu
     this.kernels = new Kernels(gpu, immediates)
     this.recorder = new Recorder(gpu, this.kernels.uniforms)
+    this.fused = new GpuFused(this)
     this.pool = new BufferPool(gpu, (buffer) => this.recorder.forget(buffer))
     void gpu.lost.then(({ reason, message }) => {
       this.failure ??= new UnrolledError(reason === 'destroyed' ? `${name}: it was closed; open another`

@@ -2,7 +2,7 @@
 // host. CPU twins: ../cpu/move.ts. Next: rows.ts; kernels/window.wgsl.
 
 import type { Memory, View } from '../device.ts'
-import { type Shape, sizeOf, stridesOf } from '../shape.ts'
+import { sameShape, type Shape, sizeOf, stridesOf } from '../shape.ts'
 import type { GpuDevice } from './device.ts'
 import { fillBuffer, WORKGROUP } from './elementwise.ts'
 import { checkLengths, concatIndices, windowOfIndices } from './indices.ts'
@@ -18,6 +18,10 @@ export function window(
   const length = sizeOf(shape)
   const y = device.take(length)
   if (length === 0) return y
+  if (sameShape(strides, stridesOf(shape))) { // as it lies in memory
+    device.recorder.copy(buffer!, x.offset + start, y.buffer!, 0, length)
+    return y
+  }
   const { sizes: [, n1, n2, n3], strides: [s] } = walkOver(shape, [strides])
   device.launch({
     kernel: 'window', buffers: [buffer!, y.buffer!],

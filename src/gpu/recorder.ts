@@ -109,8 +109,9 @@ export class Recorder {
     this.submissions++
   }
 
-  /** Forgets the bind groups of a buffer that is no more. */
+  /** Forgets the bind groups of a buffer that is about to be destroyed; what still uses it is submitted. */
   forget(buffer: Buffer): void {
+    if (this.isBusy(buffer)) this.flush()
     for (const key of this.keys.get(buffer.id) ?? []) this.groups.delete(key)
     this.keys.delete(buffer.id)
   }

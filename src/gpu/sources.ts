@@ -20,6 +20,7 @@ import place from '../../kernels/place.wgsl'
 import recurrenceBackward from '../../kernels/recurrence_backward.wgsl'
 import recurrenceForward from '../../kernels/recurrence_forward.wgsl'
 import recurrenceHandBack from '../../kernels/recurrence_hand_back.wgsl'
+import recurrenceLanes from '../../kernels/recurrence_lanes.wgsl'
 import recurrencePack from '../../kernels/recurrence_pack.wgsl'
 import recurrenceProduct from '../../kernels/recurrence_product.wgsl'
 import recurrenceProject from '../../kernels/recurrence_project.wgsl'
@@ -35,6 +36,7 @@ import window from '../../kernels/window.wgsl'
 export const sources = {
   accumulate, binary, fill, functions, gather, gatesElman, gatesGru, gatesLstm,
   matmulBlock, matmulJoin, matmulLanes, matmulNaive, matmulParts, matmulSkinny, matmulTiled,
-  oneHot, place, recurrenceBackward, recurrenceForward, recurrenceHandBack, recurrencePack, recurrenceProduct,
+  oneHot, place, recurrenceBackward, recurrenceForward, recurrenceHandBack, recurrenceLanes,
+  recurrencePack, recurrenceProduct,
   recurrenceProject, reduce, reduceRows, reverseTime, scatterAdd, select, unary, uniform, window,
 }

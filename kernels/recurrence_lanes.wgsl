@@ -1,0 +1,41 @@
+// The product of recurrence_product.wgsl where a processor plays the GPU: eight lanes, rows and columns.
+//
+// Such a driver reads memory for one lane after another, so reads are what costs. Lane l reads four numbers
+// of row l, and its own column; the rows then go from lane to lane, as in matmul_lanes.wgsl.
+
+const COLUMNS = 8u;
+const SLICES = 1u;
+const ROWS = 8u;
+
+struct Unit { m: f32, c: f32, saved: vec4f }
+struct Gradient { dx: vec4f, du: vec4f, dc: f32, passed: f32 }
+
+var<workgroup> partial: array<vec4f, 64>;
+
+fn product(
+  start: u32, last: u32, n: u32, N: u32, K: u32, thread: vec2u, sums: ptr<function, array<vec4f, ROWS>>,
+) {
+  let row = start + min(thread.x, last) * K;
+  var s = *sums;
+  for (var k = 0u; k < K; k += 4u) {
+    var a = vec4f();
+    var w = mat4x4f();
+    for (var e = 0u; e < 4u; e++) {
+      if (k + e < K) {
+        a[e] = {{source}}[row + k + e];
+        w[e] = packed[(k + e) * N + n];
+      }
+    }
+    s[0] += w * subgroupBroadcast(a, 0u);
+    s[1] += w * subgroupBroadcast(a, 1u);
+    s[2] += w * subgroupBroadcast(a, 2u);
+    s[3] += w * subgroupBroadcast(a, 3u);
+    s[4] += w * subgroupBroadcast(a, 4u);
+    s[5] += w * subgroupBroadcast(a, 5u);
+    s[6] += w * subgroupBroadcast(a, 6u);
+    s[7] += w * subgroupBroadcast(a, 7u);
+  }
+  *sums = s;
+}
+
+fn total(row: u32, column: u32) -> vec4f { return partial[row * COLUMNS + column]; }

@@ -1,0 +1,72 @@
+// The kernels of a recurrence: which file of gates, and how a workgroup's threads share the product.
+// Next: recurrence.ts, which launches them.
+
+import type { GateKind } from '../device.ts'
+import type { Traits } from './gemm-choice.ts'
+import type { Blanks } from './kernels.ts'
+import type { Grid } from './recorder.ts'
+import { sources } from './sources.ts'
+
+/** What this device must know of a cell; all else is in the cell's own file of gates. */
+export interface Gates {
+  /** G, the number of gates */
+  readonly gates: number
+  readonly saves: boolean
+  readonly passes: boolean
+  readonly splits: boolean
+  readonly text: string
+}
+
+const elman = (f: string, slope: string): Gates => ({
+  gates: 1, saves: false, passes: false, splits: false, text: fill(sources.gatesElman, { f, slope }),
+})
+
+export const gatesOf: Record<GateKind, Gates> = {
+  tanh: elman('tanhOf(a)', '(1.0 - m * m)'),
+  relu: elman('select(a, 0.0, a < 0.0)', 'select(0.0, 1.0, m > 0.0)'),
+  sigmoid: elman('sigmoid(a)', '(m * (1.0 - m))'),
+  lstm: { gates: 4, saves: true, passes: false, splits: false, text: sources.gatesLstm },
+  gru: { gates: 3, saves: true, passes: true, splits: true, text: sources.gatesGru },
+}
+
+/** How the threads of a workgroup share a product [B, K] x [K, N columns]. */
+export interface Tile {
+  readonly columns: number
+  readonly slices: number
+  readonly rows: number
+  /** whether one workgroup holds all columns, so that all steps can go into one dispatch */
+  readonly persistent: boolean
+  /** whether the eight lanes of a subgroup hand rows to each other: recurrence_lanes.wgsl */
+  readonly lanes: boolean
+}
+
+/** H up to which one workgroup goes through all steps: its weights stay in the nearest cache. */
+export const SMALL = 64
+
+/** @param small whether all steps may go into one dispatch, if a workgroup holds all N columns */
+export function tileFor({ software, eightLanes }: Traits, B: number, N: number, small = false): Tile {
+  if (software && eightLanes && B > 2) {
+    return { columns: 8, slices: 1, rows: 8, persistent: small && N <= 8, lanes: true }
+  }
+  const columns = small && N > 32 ? 64 : 32
+  const rows = B === 1 ? 1 : 4
+  return { columns, slices: software ? 1 : 256 / columns, rows, persistent: small, lanes: false }
+}
+
+export const nameOf = ({ columns, slices, rows, lanes }: Tile) =>
+  (lanes ? 'lanes' : `${columns} x ${slices}, ${rows} rows`)
+
+export function gridOf({ columns, rows }: Tile, B: number, N: number): Grid {
+  return { x: Math.ceil(N / columns), y: Math.ceil(B / rows), z: 1 }
+}
+
+/** The blanks of how a product is done. */
+export function productBlanks({ columns, slices, rows, lanes }: Tile, source: string): Blanks {
+  if (lanes) return { enable: 'enable subgroups;', product: fill(sources.recurrenceLanes, { source }) }
+  const partials = columns * slices * rows
+  return { enable: '', product: fill(sources.recurrenceProduct, { columns, slices, rows, source, partials }) }
+}
+
+function fill(text: string, blanks: Blanks): string {
+  return text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => String(blanks[name]))
+}
