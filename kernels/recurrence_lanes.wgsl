@@ -17,15 +17,24 @@ fn product(
 ) {
   let row = start + min(thread.x, last) * K;
   var s = *sums;
-  for (var k = 0u; k < K; k += 4u) {
-    var a = vec4f();
-    var w = mat4x4f();
-    for (var e = 0u; e < 4u; e++) {
-      if (k + e < K) {
-        a[e] = {{source}}[row + k + e];
-        w[e] = packed[(k + e) * N + n];
-      }
-    }
+  let whole = K - K % 4u;
+  for (var k = 0u; k < whole; k += 4u) {
+    let i = row + k;
+    let j = k * N + n;
+    let a = vec4f({{source}}[i], {{source}}[i + 1u], {{source}}[i + 2u], {{source}}[i + 3u]);
+    let w = mat4x4f(packed[j], packed[j + N], packed[j + 2u * N], packed[j + 3u * N]);
+    s[0] += w * subgroupBroadcast(a, 0u);
+    s[1] += w * subgroupBroadcast(a, 1u);
+    s[2] += w * subgroupBroadcast(a, 2u);
+    s[3] += w * subgroupBroadcast(a, 3u);
+    s[4] += w * subgroupBroadcast(a, 4u);
+    s[5] += w * subgroupBroadcast(a, 5u);
+    s[6] += w * subgroupBroadcast(a, 6u);
+    s[7] += w * subgroupBroadcast(a, 7u);
+  }
+  for (var k = whole; k < K; k++) { // the rest, one by one
+    let a = {{source}}[row + k];
+    let w = packed[k * N + n];
     s[0] += w * subgroupBroadcast(a, 0u);
     s[1] += w * subgroupBroadcast(a, 1u);
     s[2] += w * subgroupBroadcast(a, 2u);

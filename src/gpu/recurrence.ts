@@ -35,7 +35,7 @@ export class GpuFused implements FusedOps {
 
   constructor(device: GpuDevice) {
     this.device = device
-    this.traits = traitsOf(device.gpu)
+    this.traits = traitsOf(device)
   }
 
   recurrenceForward(sequence: Recurrence, save: boolean): RecurrenceTrace {
