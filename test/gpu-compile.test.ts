@@ -1,0 +1,155 @@
+// Every kernel in every filling compiles, without a warning: on Dawn's null backend, which checks all that
+// WebGPU asks of a kernel and runs nothing, so that also those are checked that this machine's adapter never
+// takes. A device on it is led through everything that launches a kernel, once as a card and once as a gpu in
+// software, with immediates and without.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { composed } from '../src/context.ts'
+import type { BinaryOp, Device, UnaryOp, View } from '../src/device.ts'
+import { GpuDevice } from '../src/gpu/device.ts'
+import { binaryExpressions, unaryExpressions } from '../src/gpu/expressions.ts'
+import type { KernelName } from '../src/gpu/kernels.ts'
+import { openGpu } from '../src/gpu/open.ts'
+import { sources } from '../src/gpu/sources.ts'
+import { elman } from '../src/nn/elman.ts'
+import { gru } from '../src/nn/gru.ts'
+import { lstm } from '../src/nn/lstm.ts'
+import { unroll } from '../src/nn/unroll.ts'
+import { layerNorm } from '../src/ops/norm.ts'
+import { crossEntropy } from '../src/ops/loss.ts'
+import { dropout } from '../src/ops/dropout.ts'
+import { softmax } from '../src/ops/softmax.ts'
+import { sum } from '../src/ops/reduce.ts'
+import { random } from '../src/random.ts'
+import { Scope } from '../src/scope.ts'
+import { Tape } from '../src/tape.ts'
+import { tensor, zeros } from '../src/tensor.ts'
+import { clipByGlobalNorm } from '../src/train/clip.ts'
+import { adagrad, adam, adamw, rmsprop, sgd } from '../src/train/optimizers.ts'
+
+const test = suite('kernels compile')
+
+// These need subgroups of eight, which the null backend does not claim to have: gpu-matmul and gpu-fused
+// compile them.
+const elsewhere: readonly KernelName[] = ['matmulLanes', 'recurrenceLanes']
+
+/** The kernels that were compiled here. */
+const compiled = new Set<string>()
+
+const entries = (Object.keys(sources) as KernelName[])
+  .filter((name) => sources[name].includes('@compute') && !elsewhere.includes(name))
+
+const view = (device: Device, ...shape: number[]): View => zeros(shape, device)
+
+function elementwise(device: Device): void {
+  const [whole, part, one] = [view(device, 5, 7, 3), view(device, 7, 1), view(device)]
+  for (const op of Object.keys(unaryExpressions) as UnaryOp[]) device.unary(op, whole)
+  const operands = [whole, part, one, 2]
+  for (const op of Object.keys(binaryExpressions) as BinaryOp[]) {
+    for (const other of operands) {
+      device.binary(op, whole, other, whole.shape)
+      device.binary(op, other, whole, whole.shape)
+    }
+  }
+  for (const condition of [whole, part, one]) {
+    for (const a of operands) for (const b of operands) device.select(condition, a, b, whole.shape)
+  }
+  device.uniform(9, [1, 2], 3)
+  device.accumulate(whole, whole)
+}
+
+function moving(device: Device): void {
+  const x = view(device, 6, 4)
+  device.window(x, 0, [1, 4], [4, 6])
+  device.place(x, 1, [6, 1], [6, 6])
+  device.concat([x, x], 1)
+  const indices = (...values: number[]) => tensor(values, { device, dtype: 'int32' })
+  device.reverseTime(view(device, 6, 2, 2), indices(3, 6))
+  device.gatherRows(x, indices(0, 5))
+  device.scatterAddRows(x, indices(0, 1, 2, 3, 2, 1), 4)
+  device.oneHot(indices(0, 1), 3, undefined, 'oneHot')
+}
+
+function reductions(device: Device): void {
+  for (const shape of [[5, 7], [3, 300], [9000]]) {
+    for (const op of ['sum', 'max'] as const) device.reduce(op, view(device, ...shape), [shape.length - 1])
+  }
+  for (const [M, N, K] of [[1, 40, 60], [3, 40, 60], [40, 40, 60], [64, 64, 4096], [130, 130, 64], [2, 2, 2]]) {
+    for (const tA of [false, true]) {
+      for (const tB of [false, true]) {
+        device.matmul(view(device, ...(tA ? [K, M] : [M, K])), view(device, ...(tB ? [N, K] : [K, N])), tA, tB)
+      }
+    }
+  }
+}
+
+/** Cells forward and back, then clipping and an update by every rule. */
+function training(device: Device): void {
+  const rng = random(1)
+  for (const hidden of [5, 80]) {
+    const options = { inputs: 3, hidden, device, rng }
+    const cells = [
+      elman(options), elman({ ...options, nonlinearity: 'relu' }), elman({ ...options, nonlinearity: 'sigmoid' }),
+      lstm(options), lstm({ ...options, projection: 2 }), gru(options),
+    ]
+    for (const cell of cells) {
+      for (const B of [1, 7]) {
+        for (const lengths of [undefined, Array.from({ length: B }, () => 2)]) {
+          const tape = new Tape()
+          const { outputs } = unroll(cell, zeros([3, B, 3], device), undefined, { lengths })
+          tape.gradients(sum(outputs), cell.parameters)
+          tape.close()
+        }
+      }
+    }
+  }
+  const params = new Map([['w', zeros([4, 6], device)], ['b', zeros([6], device)]])
+  const rules = [
+    sgd({ learningRate: 1 }), sgd({ learningRate: 1, momentum: 0.9, nesterov: true, weightDecay: 0.1 }),
+    rmsprop({ learningRate: 1 }), rmsprop({ learningRate: 1, centered: true, momentum: 0.9 }),
+    adagrad({ learningRate: 1 }), adam({ learningRate: 1 }), adamw({ learningRate: 1 }),
+  ]
+  const tape = new Tape()
+  const logits = softmax(layerNorm(dropout(params.get('w')!, 0.5, rng)))
+  const targets = tensor([1, 2, 3, 0], { device, dtype: 'int32' })
+  const grads = tape.gradients(crossEntropy(logits, targets), params)
+  const { grads: bounded, finite } = clipByGlobalNorm(grads, 5)
+  for (const rule of rules) rule.update(params, bounded, { applyIf: finite })
+  tape.close()
+}
+
+for (const kind of ['software', 'hardware'] as const) {
+  for (const immediates of [true, false]) {
+    test(`as ${kind}, ${immediates ? 'with' : 'without'} immediates`, async () => {
+      const { gpu, adapter } = await openGpu({ kind: 'null' })
+      const device = new GpuDevice(gpu, { adapter: { ...adapter, kind }, immediates })
+      const modules = new Map<string, GPUShaderModule>()
+      const make = gpu.createShaderModule.bind(gpu)
+      gpu.createShaderModule = (descriptor) => {
+        const module = make(descriptor)
+        modules.set(descriptor.label!, module)
+        return module
+      }
+      const scope = new Scope()
+      elementwise(device)
+      moving(device)
+      reductions(device)
+      training(device)
+      composed(() => training(device))
+      scope.close()
+      await device.kernels.checkCompiled()
+      for (const [label, module] of modules) {
+        const { messages } = await module.getCompilationInfo()
+        assert.equal(messages.map(({ message }) => `${label}: ${message}`), [])
+      }
+      device.close()
+      for (const label of modules.keys()) compiled.add(label.split(' ')[0])
+    })
+  }
+}
+test('no kernel file was left out', () => {
+  assert.equal(entries.filter((name) => !compiled.has(name)), [])
+})
+
+test.run()
