@@ -12,6 +12,7 @@ import * as losses from '../src/ops/loss.ts'
 import * as matmuls from '../src/ops/matmul.ts'
 import * as moves from '../src/ops/move.ts'
 import * as norms from '../src/ops/norm.ts'
+import * as recurrences from '../src/ops/recurrence.ts'
 import * as reductions from '../src/ops/reduce.ts'
 import * as softmaxes from '../src/ops/softmax.ts'
 import { random } from '../src/random.ts'
@@ -23,7 +24,8 @@ import { inputsOf, notOps, type Row, table, withoutGradient } from '../src/cli/g
 
 const files = {
   'dropout.ts': dropouts, 'elementwise.ts': elementwise, 'gather.ts': gathers, 'loss.ts': losses,
-  'matmul.ts': matmuls, 'move.ts': moves, 'norm.ts': norms, 'reduce.ts': reductions, 'softmax.ts': softmaxes,
+  'matmul.ts': matmuls, 'move.ts': moves, 'norm.ts': norms, 'recurrence.ts': recurrences,
+  'reduce.ts': reductions, 'softmax.ts': softmaxes,
 }
 
 const test = suite('ops')

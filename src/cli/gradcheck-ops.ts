@@ -216,4 +216,5 @@ export const withoutGradient: { op: string, reason: string, call: (x: Tensor) =>
 export const notOps: Record<string, string> = {
   checkIndices: 'checks its argument and computes nothing',
   oneHot: 'of an int32 tensor, which has no gradient',
+  recurrence: 'a cell over a sequence: the rows of cells check it (a second derivative goes step by step)',
 }
