@@ -75,10 +75,12 @@ function reductions(device: Device): void {
   for (const shape of [[5, 7], [3, 300], [9000]]) {
     for (const op of ['sum', 'max'] as const) device.reduce(op, view(device, ...shape), [shape.length - 1])
   }
-  for (const [M, N, K] of [[1, 40, 60], [3, 40, 60], [40, 40, 60], [64, 64, 4096], [130, 130, 64], [2, 2, 2]]) {
+  const sizes = [[1, 40, 60], [3, 40, 60], [40, 40, 60], [64, 64, 4096], [130, 130, 64], [2, 2, 2]]
+  for (const [M, N, K] of sizes) {
     for (const tA of [false, true]) {
       for (const tB of [false, true]) {
-        device.matmul(view(device, ...(tA ? [K, M] : [M, K])), view(device, ...(tB ? [N, K] : [K, N])), tA, tB)
+        const [a, b] = [tA ? [K, M] : [M, K], tB ? [N, K] : [K, N]]
+        device.matmul(view(device, ...a), view(device, ...b), tA, tB)
       }
     }
   }
@@ -90,7 +92,8 @@ function training(device: Device): void {
   for (const hidden of [5, 80]) {
     const options = { inputs: 3, hidden, device, rng }
     const cells = [
-      elman(options), elman({ ...options, nonlinearity: 'relu' }), elman({ ...options, nonlinearity: 'sigmoid' }),
+      elman(options), elman({ ...options, nonlinearity: 'relu' }),
+      elman({ ...options, nonlinearity: 'sigmoid' }),
       lstm(options), lstm({ ...options, projection: 2 }), gru(options),
     ]
     for (const cell of cells) {
