@@ -121,6 +121,8 @@ export interface Device {
 
   /** ops that do the work of many in one; without them the same is composed of the primitives above */
   readonly fused?: FusedOps
+  readonly loss?: LossOps
+  readonly flat?: FlatOps
 }
 
 // The second table. Each of these ops has a composed form, which is its definition; a device may lack them.
@@ -202,4 +204,49 @@ export interface FusedOps {
   recurrenceBackward(
     sequence: Recurrence, trace: RecurrenceTrace, dy: View | null, last: { h: View | null, c: View | null },
   ): RecurrenceGradients
+}
+
+/** The cross-entropy of rows of logits [N, V], with targets [N] int32; rows whose target is `ignore` are 0. */
+export interface LossOps {
+  /** how many targets are not `ignore`; one outside 0..V-1 is an error, which names crossEntropy */
+  countTargets(targets: View, classes: number, ignore: number): number
+  /**
+   * losses_n = factor (log(sum) - (x[n, target_n] - m)) with m the largest x of the row (0 if that is infinite)
+   * and sum that of e^(x - m). For backward: m and sum [N, 2].
+   */
+  crossEntropyForward(
+    logits: View, targets: View, ignore: number, factor: number,
+  ): { losses: Memory, sums: Memory }
+  /** dx[n, v] = factor (e^(x - m) / sum - onehot) dy_n; dy is [N], or one number for all rows */
+  crossEntropyBackward(
+    logits: View, targets: View, ignore: number, factor: number, sums: Memory, dy: View,
+  ): Memory
+}
+
+/** A step of an optimiser for all parameters at once, train/rule.ts. */
+export interface FlatUpdate {
+  /** whose equations: kernels/update_*.wgsl */
+  readonly rule: 'sgd' | 'rmsprop' | 'adagrad' | 'adam'
+  readonly constants: Readonly<Record<string, number>>
+  readonly rate: number
+  readonly parameters: readonly View[]
+  readonly gradients: readonly View[]
+  /** what is kept for all parameters, each slot in one piece, in the order of the parameters */
+  readonly slots: Readonly<Record<string, View>>
+  /** the number of steps before this one, a scalar; it is counted up */
+  readonly step: View
+  /** where this scalar is 0, nothing changes */
+  readonly applyIf: View | null
+}
+
+/** What a training step does with all parameters at once; on the way they lie in one memory, end to end. */
+export interface FlatOps {
+  /** whether one memory can hold so many numbers */
+  fits(length: number): boolean
+  /**
+   * The gradients, end to end, scaled so that their common norm is at most `max` (train/clip.ts), and
+   * three scalars: the norm before, 1 if anything was changed, 1 if the norm is finite.
+   */
+  clip(gradients: readonly View[], max: number): { gradients: Memory, scalars: Memory }
+  update(update: FlatUpdate): void
 }

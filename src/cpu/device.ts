@@ -5,13 +5,14 @@
 
 import { check, checkThat, show, TapeError, UnrolledError } from '../check.ts'
 import type {
-  BinaryOp, Device, DType, FloatArray, FloatType, FusedOps, Memory, MemoryReport, NumberArray, UnaryOp, View,
+  BinaryOp, Device, DType, FloatArray, FloatType, FusedOps, LossOps, Memory, MemoryReport, NumberArray,
+  UnaryOp, View,
 } from '../device.ts'
 import { fillUniform } from '../random.ts'
 import {
   broadcastShapes, broadcastStrides, reducedShape, sameShape, type Shape, sizeOf, stridesOf,
 } from '../shape.ts'
-import { CpuFused } from './fused.ts'
+import { CpuFused, CpuLoss } from './fused.ts'
 import float32 from './instance.ts?float32'
 import float64 from './instance.ts?float64'
 import { lastTwo, matrix, operandStrides, sizeOfOperand } from './operands.ts'
@@ -21,6 +22,7 @@ class CpuDevice implements Device {
   readonly name = 'cpu'
   readonly dtype: FloatType
   readonly fused: FusedOps
+  readonly loss: LossOps
   private readonly pool = new Pool()
   private readonly loops: typeof float32
   /** where a number that is an operand is put, so that loops see arrays only: one place per operand */
@@ -31,13 +33,15 @@ class CpuDevice implements Device {
     this.loops = dtype === 'float32' ? float32 : float64
     const scalar = () => (dtype === 'float32' ? new Float32Array(1) : new Float64Array(1))
     this.scalars = [scalar(), scalar()]
-    this.fused = new CpuFused({
+    const lent = {
       loops: this.loops,
-      take: (length) => this.take(length),
-      give: (memory) => this.free(memory),
-      data: (x) => this.data(x),
-      floats: (op, x) => this.floatsOf(op, x),
-    })
+      take: (length: number) => this.take(length),
+      give: (memory: Memory) => this.free(memory),
+      data: (x: View) => this.data(x),
+      floats: (op: string, x: View) => this.floatsOf(op, x),
+    }
+    this.fused = new CpuFused(lent)
+    this.loss = new CpuLoss(lent)
   }
 
   // Memory

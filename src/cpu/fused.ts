@@ -1,11 +1,12 @@
 // The fused ops of the cpu device: finds the arrays of what they are given, takes memory for what they make,
-// and lets recurrence.ts do the arithmetic. Next: recurrence.ts.
+// and lets recurrence.ts and loss.ts do the arithmetic. Next: recurrence.ts.
 
 import type {
-  FloatArray, FusedOps, Memory, NumberArray, Recurrence, RecurrenceGradients, RecurrenceTrace, View,
+  FloatArray, FusedOps, LossOps, Memory, NumberArray, Recurrence, RecurrenceGradients, RecurrenceTrace, View,
 } from '../device.ts'
 import { sizeOf } from '../shape.ts'
 import type float32 from './instance.ts?float32'
+import type { Rows } from './loss.ts'
 import type { CpuMemory } from './pool.ts'
 import type { Part, SequenceArrays } from './recurrence.ts'
 
@@ -108,5 +109,46 @@ export class CpuFused implements FusedOps {
     if (x) memory.data.set(this.numbers(x))
     else memory.data.fill(0)
     return memory
+  }
+}
+
+export class CpuLoss implements LossOps {
+  private readonly device: Lent
+
+  constructor(device: Lent) {
+    this.device = device
+  }
+
+  countTargets(targets: View, classes: number, ignore: number): number {
+    const list = this.device.data(targets)
+    return this.device.loops.countTargets(list, targets.offset, sizeOf(targets.shape), classes, ignore)
+  }
+
+  crossEntropyForward(
+    logits: View, targets: View, ignore: number, factor: number,
+  ): { losses: CpuMemory, sums: CpuMemory } {
+    const rows = this.rows(logits, targets, ignore, factor)
+    const [losses, sums] = [this.device.take(rows.N), this.device.take(2 * rows.N)]
+    this.device.loops.crossEntropyForward(rows, floatsOf(losses)!, floatsOf(sums)!)
+    return { losses, sums }
+  }
+
+  crossEntropyBackward(
+    logits: View, targets: View, ignore: number, factor: number, sums: Memory, dy: View,
+  ): CpuMemory {
+    const rows = this.rows(logits, targets, ignore, factor)
+    const dx = this.device.take(rows.N * rows.V)
+    const D = this.device.floats('crossEntropy', dy)
+    const step = sizeOf(dy.shape) === rows.N ? 1 : 0
+    this.device.loops.crossEntropyBackward(rows, floatsOf(sums)!, D, dy.offset, step, floatsOf(dx)!)
+    return dx
+  }
+
+  private rows(logits: View, targets: View, ignore: number, factor: number): Rows {
+    const [N, V] = logits.shape
+    return {
+      N, V, x: this.device.floats('crossEntropy', logits), ix: logits.offset,
+      targets: this.device.data(targets), it: targets.offset, ignore, factor,
+    }
   }
 }

@@ -4,12 +4,14 @@
 // apart (src/build.mjs). Next: elementwise.ts.
 
 import { accumulateLoop, binaryLoops, eachRun, selectLoop, unaryLoops } from './elementwise.ts'
+import { countTargets, crossEntropyBackward, crossEntropyForward } from './loss.ts'
 import { matmul } from './matmul.ts'
 import { gatherRows, oneHot, place, reduce, reverseTime, scatterAddRows, window } from './move.ts'
 import { gatesOf, recurrenceBackward, recurrenceForward } from './recurrence.ts'
 
 export default {
   accumulateLoop, binaryLoops, eachRun, selectLoop, unaryLoops,
+  countTargets, crossEntropyBackward, crossEntropyForward,
   matmul,
   gatherRows, oneHot, place, reduce, reverseTime, scatterAddRows, window,
   gatesOf, recurrenceBackward, recurrenceForward,

@@ -113,7 +113,7 @@ export function oneHot(
   }
 }
 
-function checkIndex(op: string, v: number, n: number, V: number): number {
+export function checkIndex(op: string, v: number, n: number, V: number): number {
   if (v >= 0 && v < V) return v
   throw new UnrolledError(`${op}: index ${v} at position ${n} is out of range; it must be 0 to ${V - 1}`)
 }

@@ -2,6 +2,8 @@
 
 import accumulate from '../../kernels/accumulate.wgsl'
 import binary from '../../kernels/binary.wgsl'
+import crossEntropy from '../../kernels/cross_entropy.wgsl'
+import crossEntropyGradient from '../../kernels/cross_entropy_gradient.wgsl'
 import fill from '../../kernels/fill.wgsl'
 import functions from '../../kernels/functions.wgsl'
 import gatesElman from '../../kernels/gates_elman.wgsl'
@@ -34,7 +36,8 @@ import uniform from '../../kernels/uniform.wgsl'
 import window from '../../kernels/window.wgsl'
 
 export const sources = {
-  accumulate, binary, fill, functions, gather, gatesElman, gatesGru, gatesLstm,
+  accumulate, binary, crossEntropy, crossEntropyGradient, fill, functions, gather,
+  gatesElman, gatesGru, gatesLstm,
   matmulBlock, matmulJoin, matmulLanes, matmulNaive, matmulParts, matmulSkinny, matmulTiled,
   oneHot, place, recurrenceBackward, recurrenceForward, recurrenceHandBack, recurrenceLanes,
   recurrencePack, recurrenceProduct,

@@ -4,11 +4,15 @@
 //   binaryCrossEntropy    t softplus(-x) + (1 - t) softplus(x)            (nats), = softplus(x) - x t
 //   mse (x - t)^2,  l1 |x - t|,  huber: d^2/2 for |d| <= delta, else delta (|d| - delta/2)
 //
-// Next: nn/cell.ts.
+// Cross-entropy without weights is one op where the device has it (../cpu/loss.ts); composed, below, is its
+// definition. Next: nn/cell.ts.
 
-import { check, show, UnrolledError } from '../check.ts'
+import { check, show, TapeError, UnrolledError } from '../check.ts'
+import { adopt, isRecording, mayFuse } from '../context.ts'
+import type { LossOps } from '../device.ts'
 import { sameShape } from '../shape.ts'
-import { checkFloats, commonDevice, type Tensor } from '../tensor.ts'
+import { record } from '../tape.ts'
+import { checkFloats, commonDevice, Tensor } from '../tensor.ts'
 import {
   abs, add, checkIndices, div, minimum, mul, neg, softplus, square, sub, where,
 } from './elementwise.ts'
@@ -34,13 +38,18 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
   const { ignoreIndex = -100, weight, reduction = 'mean' } = options
   checkIndices('crossEntropy', targets)
   checkFloats('crossEntropy', ...(weight ? [logits, weight] : [logits]))
-  commonDevice('crossEntropy', [logits, targets])
+  const { loss: ops } = commonDevice('crossEntropy', [logits, targets])
   check(logits.rank >= 1 && sameShape(logits.shape.slice(0, -1), targets.shape), () =>
     `crossEntropy: logits is ${show(logits.shape)}, targets is ${show(targets.shape)}; ` +
     'needed are [..., V] and [...]')
   const V = logits.shape.at(-1)!
   check(weight === undefined || sameShape(weight.shape, [V]), () =>
     `crossEntropy: weight is ${show(weight!.shape)}; it must be [${V}], one for each class`)
+  if (ops && !weight && mayFuse() && logits.size > 0) {
+    const count = ops.countTargets(targets, V, ignoreIndex)
+    checkReduction('crossEntropy', reduction)
+    if (count > 0) return fusedCrossEntropy(ops, logits, targets, ignoreIndex, { reduction, count })
+  }
   const hot = oneHot(targets, V, ignoreIndex, 'crossEntropy') // [..., V], zeros where ignored
   const weighted = weight ? mul(hot, weight) : hot
   // Chosen by where, not by a product: a class that a mask made impossible (logit -infinity) would be
@@ -49,6 +58,29 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
   const losses = neg(sum(weight ? mul(chosen, weight) : chosen, -1)) // [...]
   if (reduction !== 'mean') return reduce('crossEntropy', losses, reduction)
   return div(sum(losses), sum(weighted))
+}
+
+/** The same as one op, its gradient (softmax - onehot) dy; count is how many targets are not ignored. */
+function fusedCrossEntropy(
+  ops: LossOps, logits: Tensor, targets: Tensor, ignore: number,
+  { reduction, count }: { reduction: Reduction, count: number },
+): Tensor {
+  const { device, shape } = logits
+  const rows = { memory: logits.memory, offset: logits.offset, shape: [targets.size, shape.at(-1)!] }
+  const factor = reduction === 'mean' ? 1 / count : 1
+  const { losses, sums } = ops.crossEntropyForward(rows, targets, ignore, factor)
+  if (isRecording()) adopt(sums)
+  else device.free(sums)
+  const whole = reduction === 'none' ? losses
+    : device.reduce('sum', { memory: losses, offset: 0, shape: [targets.size] }, [0])
+  if (whole !== losses) device.free(losses)
+  const result = { memory: whole, shape: reduction === 'none' ? targets.shape : [] }
+  return record('crossEntropy', [logits, targets], result, (dy) => [() => {
+    if (isRecording()) throw new TapeError('crossEntropy: as one op it has no second derivative; use composed')
+    const memory = ops.crossEntropyBackward(rows, targets, ignore, factor, sums, dy)
+    adopt(memory)
+    return new Tensor(memory, 0, shape)
+  }, null])
 }
 
 /** The cross-entropy in nats of logits against probabilities of the same shape, for yes-or-no outputs. */
@@ -84,14 +116,18 @@ export function huber(
   return reduce('huber', mul(near, sub(distance, mul(near, 0.5))), reduction)
 }
 
+function checkReduction(op: string, reduction: Reduction): void {
+  if (['mean', 'sum', 'none'].includes(reduction)) return
+  throw new UnrolledError(`${op}: reduction is ${String(reduction)}; it must be mean, sum or none`)
+}
+
 function reduce(op: string, losses: Tensor, reduction: Reduction): Tensor {
+  checkReduction(op, reduction)
   if (reduction === 'mean') {
     check(losses.size > 0, () => `${op}: x is ${show(losses.shape)}; the mean of no values does not exist`)
     return mean(losses)
   }
-  if (reduction === 'sum') return sum(losses)
-  if (reduction === 'none') return losses
-  throw new UnrolledError(`${op}: reduction is ${String(reduction)}; it must be mean, sum or none`)
+  return reduction === 'sum' ? sum(losses) : losses
 }
 
 function checkSame(op: string, x: Tensor, target: Tensor): void {
