@@ -43,6 +43,11 @@ export function adopt(memory: Memory): void {
   else memory.device.unowned(memory)
 }
 
+/** Whether a tape or scope is open, so that what is computed now is given back by it. */
+export function hasOwner(): boolean {
+  return recorders.length > 0 || stack.length > 0
+}
+
 export function isRecording(): boolean {
   return recorders.length > 0
 }

@@ -206,13 +206,13 @@ export interface FusedOps {
   ): RecurrenceGradients
 }
 
-/** The cross-entropy of rows of logits [N, V], with targets [N] int32; rows whose target is `ignore` are 0. */
+/** Cross-entropy of rows of logits [N, V] with targets [N] int32; rows whose target is `ignore` give 0. */
 export interface LossOps {
   /** how many targets are not `ignore`; one outside 0..V-1 is an error, which names crossEntropy */
   countTargets(targets: View, classes: number, ignore: number): number
   /**
-   * losses_n = factor (log(sum) - (x[n, target_n] - m)) with m the largest x of the row (0 if that is infinite)
-   * and sum that of e^(x - m). For backward: m and sum [N, 2].
+   * losses_n = factor (log(sum) - (x[n, target_n] - m)) with m the largest x of the row (0 if that is
+   * infinite) and sum that of e^(x - m). For backward: m and sum [N, 2].
    */
   crossEntropyForward(
     logits: View, targets: View, ignore: number, factor: number,

@@ -12,6 +12,7 @@ import { Scope } from '../src/scope.ts'
 import { type GradientMap, Tape } from '../src/tape.ts'
 import { tensor } from '../src/tensor.ts'
 import { type Clipped, clipByGlobalNorm, clipByNorm, clipByValue, requireFinite } from '../src/train/clip.ts'
+import { devices } from './devices.ts'
 import golden from './golden/clip.json'
 
 const test = suite('clip')
@@ -40,11 +41,13 @@ async function scalars({ norm, clipped, finite }: Clipped): Promise<[number, num
 
 const hypot = (lists: number[][]) => Math.hypot(...lists.flat())
 
-for (const [precision, tolerance] of [['float64', 1e-12], ['float32', 1e-6]] as const) {
-  test(`every case as PyTorch computes it, in ${precision}`, async () => {
+for (const { name, device } of devices) {
+  const tolerance = name === 'cpu float64' ? 1e-12 : 1e-6
+  test(`every case as PyTorch computes it, ${name}`, async () => {
+    using _ = new Scope()
     const counts = [0, 0]
     for (const { rule, bound, before, norm, after } of golden.cases) {
-      const grads = upload(before, cpu({ precision }))
+      const grads = upload(before, device)
       const result = (rule === 'norm' ? clipByGlobalNorm : clipByValue)(grads, bound)
       assert.equal([...result.grads.keys()], [...grads.keys()])
       for (const [i, got] of (await values(result.grads)).entries()) {
@@ -59,7 +62,7 @@ for (const [precision, tolerance] of [['float64', 1e-12], ['float32', 1e-6]] as 
       assert.is(clipped, changed ? 1 : 0, `${rule} ${bound}`)
       counts[clipped]++
       // read, never written
-      assert.equal(await values(grads), await values(upload(before, cpu({ precision }))))
+      assert.equal(await values(grads), await values(upload(before, device)))
     }
     assert.ok(counts[0] >= 3 && counts[1] >= 3)
   })

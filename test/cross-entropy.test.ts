@@ -86,7 +86,8 @@ for (const { name, device, tolerance } of devices) {
   test(`${name}: classes that a mask made impossible`, async () => {
     const logits = [1, -Infinity, 2, -Infinity, 0.5, 3, -1, 0, -Infinity]
     for (const reduction of REDUCTIONS) {
-      await holds(device, allowed, { shape: [3], logits, targets: [0, 1, 0], options: { reduction } }, 'masked')
+      const one = { shape: [3], logits, targets: [0, 1, 0], options: { reduction } }
+      await holds(device, allowed, one, 'masked')
     }
     const [[loss]] = await both(device, {
       shape: [1], logits: [0, -Infinity], targets: [1], options: {},
@@ -94,7 +95,7 @@ for (const { name, device, tolerance } of devices) {
     assert.is(loss, Infinity)
   })
 
-  test(`${name}: an ignored class inside the range, one that is no index; no target that counts`, async () => {
+  test(`${name}: an ignored class in the range, one that is no index; no target that counts`, async () => {
     const logits = random(4).normal(12, 0, 1)
     for (const ignoreIndex of [2, 1e12, 0.5, NaN]) {
       await holds(device, allowed, {

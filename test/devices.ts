@@ -20,3 +20,15 @@ export const devices: TestDevice[] = [
   { name: 'cpu float32', device: cpu(), tolerance: 1e-5 },
   { name: 'gpu', device: gpu, tolerance: 1e-5 },
 ]
+
+/** Devices in float32 with nothing on them yet, for tests that count memory. */
+export const freshDevices: { name: string, open: () => Promise<{ device: Device, close: () => void }> }[] = [
+  { name: 'cpu', open: async () => ({ device: cpu(), close: () => {} }) },
+  {
+    name: 'gpu',
+    open: async () => {
+      const device = await openGpu(testAdapter)
+      return { device, close: () => device.close() }
+    },
+  },
+]

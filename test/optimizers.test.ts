@@ -13,6 +13,7 @@ import { full, tensor, type Tensor } from '../src/tensor.ts'
 import { clipByGlobalNorm } from '../src/train/clip.ts'
 import { adagrad, adam, adamw, rmsprop, sgd } from '../src/train/optimizers.ts'
 import type { Optimizer } from '../src/train/rule.ts'
+import { devices, freshDevices } from './devices.ts'
 import golden from './golden/optim.json'
 
 const test = suite('optimizers')
@@ -91,17 +92,16 @@ async function checkPath(
   }
 }
 
-for (const [precision, tolerance] of [['float64', 1e-10], ['float32', 1e-5]] as const) {
-  const device = cpu({ precision })
+for (const { name, device, tolerance } of devices) {
   for (const { optimizer, options, trajectory } of golden.cases) {
-    test(`${optimizer} ${JSON.stringify(options)} as PyTorch, ${precision}`, async () => {
+    test(`${optimizer} ${JSON.stringify(options)} as PyTorch, ${name}`, async () => {
       const made = fromGolden(optimizer, options)
       await checkPath((_, params, grads) => made.update(params, grads), trajectory, device, tolerance)
       assert.is(await made.state().get(`${optimizer}.step`)!.item(), steps)
     })
   }
   for (const { schedule, optimizer, options, trajectory } of golden.scheduled) {
-    test(`${optimizer} with the ${schedule} schedule as PyTorch, ${precision}`, async () => {
+    test(`${optimizer} with the ${schedule} schedule as PyTorch, ${name}`, async () => {
       const { rates } = golden.schedules.find((entry) => entry.schedule === schedule)!
       const made = fromGolden(optimizer, options)
       await checkPath((k, params, grads) => made.update(params, grads, { learningRate: rates[k] }),
@@ -110,85 +110,91 @@ for (const [precision, tolerance] of [['float64', 1e-10], ['float32', 1e-5]] as 
   }
 }
 
-for (const [kind, make] of Object.entries(kinds)) {
-  test(`${kind}: a skipped step leaves no trace`, async () => {
-    const device = cpu()
-    const [seen, never] = [make(), make()]
-    const [a, b] = [initial(device), initial(device)]
-    const broken = new Map(names.map((name) => [name, full(a.get(name)!.shape, NaN, device)]))
-    const skip = tensor(0, { device })
-    const apply = tensor(1, { device })
-    seen.update(a, broken, { applyIf: skip }) // even the very first
-    identical(await read(a), await read(b))
-    for (let k = 0; k < 6; k++) {
-      const grads = gradients(k, device)
-      seen.update(a, grads, { applyIf: apply })
-      never.update(b, grads)
-      const [params, state] = [await read(a), await read(seen.state())]
-      for (const bad of [broken, gradients(k + 1, device)]) seen.update(a, bad, { applyIf: skip })
-      identical(await read(a), params)
-      identical(await read(seen.state()), state)
-    }
-    identical(await read(a), await read(b))
-    identical(await read(seen.state()), await read(never.state()))
-    assert.is(await seen.state().get(`${seen.name}.step`)!.item(), 6)
-  })
+for (const { name: place, open } of freshDevices) {
+  for (const [kind, make] of Object.entries(kinds)) {
+    test(`${place}, ${kind}: a skipped step leaves no trace`, async () => {
+      const { device, close } = await open()
+      const [seen, never] = [make(), make()]
+      const [a, b] = [initial(device), initial(device)]
+      const broken = new Map(names.map((name) => [name, full(a.get(name)!.shape, NaN, device)]))
+      const skip = tensor(0, { device })
+      const apply = tensor(1, { device })
+      seen.update(a, broken, { applyIf: skip }) // even the very first
+      identical(await read(a), await read(b))
+      for (let k = 0; k < 6; k++) {
+        const grads = gradients(k, device)
+        seen.update(a, grads, { applyIf: apply })
+        never.update(b, grads)
+        const [params, state] = [await read(a), await read(seen.state())]
+        for (const bad of [broken, gradients(k + 1, device)]) seen.update(a, bad, { applyIf: skip })
+        identical(await read(a), params)
+        identical(await read(seen.state()), state)
+      }
+      identical(await read(a), await read(b))
+      identical(await read(seen.state()), await read(never.state()))
+      assert.is(await seen.state().get(`${seen.name}.step`)!.item(), 6)
+      close()
+    })
 
-  test(`${kind}: a state that was saved and restored goes on bit for bit`, async () => {
-    const device = cpu()
-    const [whole, first, second] = [make(), make(), make()]
-    const [a, b] = [initial(device), initial(device)]
-    assert.is(first.state().size, 0)
-    for (let k = 0; k < 5; k++) {
-      whole.update(a, gradients(k, device))
-      first.update(b, gradients(k, device))
-    }
-    // through the host, as a file would
-    const saved = [...first.state()].map(([name, { shape }]) => ({ name, shape }))
-    const numbers = await read(first.state())
-    first.dispose()
-    const restored = new Map(saved.map(({ name, shape }) => [name, tensor(numbers[name], { shape, device })]))
-    second.update(initial(device), gradients(9, device)) // what it had before is replaced
-    second.load(restored)
-    for (const x of restored.values()) x.dispose() // copied
-    identical(await read(second.state()), numbers)
-    second.load(second.state()) // its own, too
-    for (let k = 5; k < 10; k++) {
-      whole.update(a, gradients(k, device))
-      second.update(b, gradients(k, device))
-    }
-    identical(await read(a), await read(b))
-    identical(await read(whole.state()), await read(second.state()))
-    second.load(new Map())
-    assert.is(second.state().size, 0)
-  })
+    test(`${place}, ${kind}: a state that was saved and restored goes on bit for bit`, async () => {
+      const { device, close } = await open()
+      const [whole, first, second] = [make(), make(), make()]
+      const [a, b] = [initial(device), initial(device)]
+      assert.is(first.state().size, 0)
+      for (let k = 0; k < 5; k++) {
+        whole.update(a, gradients(k, device))
+        first.update(b, gradients(k, device))
+      }
+      // through the host, as a file would
+      const saved = [...first.state()].map(([name, { shape }]) => ({ name, shape }))
+      const numbers = await read(first.state())
+      first.dispose()
+      const restored = new Map(saved.map(({ name, shape }) =>
+        [name, tensor(numbers[name], { shape, device })]))
+      second.update(initial(device), gradients(9, device)) // what it had before is replaced
+      second.load(restored)
+      for (const x of restored.values()) x.dispose() // copied
+      identical(await read(second.state()), numbers)
+      second.load(second.state()) // its own, too
+      for (let k = 5; k < 10; k++) {
+        whole.update(a, gradients(k, device))
+        second.update(b, gradients(k, device))
+      }
+      identical(await read(a), await read(b))
+      identical(await read(whole.state()), await read(second.state()))
+      second.load(new Map())
+      assert.is(second.state().size, 0)
+      close()
+    })
 
-  test(`${kind}: inside open tapes nothing is recorded and no memory grows`, async () => {
-    const device = cpu()
-    const optimizer = make()
-    const params = new Map([['w', full([7, 5], 0.3, device)], ['b', full([5], -0.2, device)]])
-    const lives: number[] = []
-    for (let step = 0; step < 100; step++) {
-      const tape = new Tape()
-      const loss = sum(mul(sum(square(params.get('w')!), 0), square(params.get('b')!)))
-      const grads = tape.gradients(loss, params)
-      const { grads: clipped, finite } = clipByGlobalNorm(grads, 0.5)
-      const [records, live] = [tape.records.length, device.memory().live]
-      optimizer.update(params, clipped, { applyIf: finite })
-      assert.is(tape.records.length, records)
-      if (step > 0) assert.is(device.memory().live, live)
-      assert.throws(() => tape.gradients(loss, params), /updated in place/)
-      tape.close()
-      lives.push(device.memory().live)
-    }
-    assert.is(new Set(lives).size, 1)
-    // the state outlives the tape it was made under: the parameters, one copy for each slot, the step count
-    const slots = (optimizer.state().size - 1) / 2
-    assert.is(lives[0], 4 * (40 * (1 + slots) + 1))
-    for (const values of Object.values(await read(params))) assert.ok(values.every(Number.isFinite))
-    optimizer.dispose()
-    assert.is(device.memory().live, 4 * 40)
-  })
+    test(`${place}, ${kind}: inside open tapes nothing is recorded and no memory grows`, async () => {
+      const { device, close } = await open()
+      const optimizer = make()
+      const params = new Map([['w', full([7, 5], 0.3, device)], ['b', full([5], -0.2, device)]])
+      const lives: number[] = []
+      for (let step = 0; step < 100; step++) {
+        const tape = new Tape()
+        const loss = sum(mul(sum(square(params.get('w')!), 0), square(params.get('b')!)))
+        const grads = tape.gradients(loss, params)
+        const { grads: clipped, finite } = clipByGlobalNorm(grads, 0.5)
+        const [records, live] = [tape.records.length, device.memory().live]
+        optimizer.update(params, clipped, { applyIf: finite })
+        assert.is(tape.records.length, records)
+        if (step > 0) assert.is(device.memory().live, live)
+        assert.throws(() => tape.gradients(loss, params), /updated in place/)
+        tape.close()
+        lives.push(device.memory().live)
+      }
+      assert.is(new Set(lives).size, 1)
+      // the state outlives the tape it was made under: the parameters, one copy for each slot, the step count
+      const slots = (optimizer.state().size - 1) / 2
+      assert.is(lives[0], 4 * (40 * (1 + slots) + 1))
+      for (const values of Object.values(await read(params))) assert.ok(values.every(Number.isFinite))
+      optimizer.dispose()
+      assert.is(device.memory().live, 4 * 40)
+      close()
+    })
+  }
 }
 
 test('state names are stable and in order; the same state is made inside a scope and outside', async () => {

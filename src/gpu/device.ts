@@ -8,12 +8,13 @@
 
 import { check, show, TapeError, UnrolledError } from '../check.ts'
 import type {
-  BinaryOp, DType, FusedOps, LossOps, Memory, MemoryReport, NumberArray, UnaryOp, View,
+  BinaryOp, DType, FlatOps, FusedOps, LossOps, Memory, MemoryReport, NumberArray, UnaryOp, View,
 } from '../device.ts'
 import { type Shape, sizeOf } from '../shape.ts'
 import type { AdapterInfo } from './adapter.ts'
 import * as elementwise from './elementwise.ts'
 import { type Blanks, type KernelName, Kernels } from './kernels.ts'
+import { GpuFlat } from './flat.ts'
 import { GpuLoss } from './loss.ts'
 import { matmul } from './matmul.ts'
 import { type Buffer, BufferPool, GpuMemory } from './memory.ts'
@@ -46,6 +47,7 @@ export class GpuDevice implements Gpu {
   readonly pool: BufferPool
   readonly fused: FusedOps
   readonly loss: LossOps
+  readonly flat: FlatOps
   /** why this device is of no more use */
   private failure: UnrolledError | null = null
 
@@ -59,6 +61,7 @@ export class GpuDevice implements Gpu {
     this.fused = new GpuFused(this)
     this.pool = new BufferPool(gpu, (buffer) => this.recorder.forget(buffer))
     this.loss = new GpuLoss(this)
+    this.flat = new GpuFlat(this)
     void gpu.lost.then(({ reason, message }) => {
       this.failure ??= new UnrolledError(reason === 'destroyed' ? `${name}: it was closed; open another`
         : `${name}: the device was lost (${message.split('\n')[0]}); start again from what was saved`)

@@ -100,22 +100,26 @@ export class Kernels {
 export function fillBlanks(
   name: KernelName, blanks: Blanks, immediatesThere: boolean,
 ): { code: string, words: number, signature: string } {
-  const source = sources[name]
-  const fields = /struct Params \{([^}]*)\}/.exec(source)?.[1] ?? ''
+  const all: Blanks = { functions: sources.functions, ...blanks }
+  const filled = fill(name, sources[name], { ...all, params: '{{params}}' })
+  const fields = /struct Params \{([^}]*)\}/.exec(filled)?.[1] ?? ''
   const words = [...fields.matchAll(/:\s*[ufi]32/g)].length
   const immediate = immediatesThere && 4 * words <= IMMEDIATE_BYTES
   const params = immediate ? 'var<immediate> params: Params;'
     : '@group(1) @binding(0) var<uniform> params: Params;'
-  const all: Blanks = { functions: sources.functions, ...blanks, params }
-  const body = source.replace(/\{\{(\w+)\}\}/g, (_, blank: string) => {
-    const text = all[blank]
-    if (text === undefined) throw new UnrolledError(`kernel ${name}: nothing fills {{${blank}}}`)
-    return String(text)
-  })
+  const body = filled.replace('{{params}}', params)
   const code = immediate && words > 0 ? `requires immediate_address_space;\n${body}` : body
   const bindings = [...code.matchAll(/@group\(0\) @binding\((\d+)\) var<storage, (read|read_write)>/g)]
   const signature = bindings.map(([, , access]) => (access === 'read' ? 'r' : 'w')).join('')
   return { code, words, signature }
+}
+
+function fill(name: KernelName, source: string, blanks: Blanks): string {
+  return source.replace(/\{\{(\w+)\}\}/g, (_, blank: string) => {
+    const text = blanks[blank]
+    if (text === undefined) throw new UnrolledError(`kernel ${name}: nothing fills {{${blank}}}`)
+    return String(text)
+  })
 }
 
 /** One line: the kernel, the line's number, what is wrong, the line itself. */

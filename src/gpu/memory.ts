@@ -76,6 +76,12 @@ export class BufferPool {
     this.onDestroy = onDestroy
   }
 
+  /** The most bytes of one buffer. */
+  get largest(): number {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.gpu.limits
+    return Math.min(maxBufferSize, maxStorageBufferBindingSize)
+  }
+
   /** Memory for floats; what it holds is undefined. `busy` buffers, if given, are not taken. */
   take(device: Device, length: number, busy: (buffer: Buffer) => boolean = () => false): GpuMemory {
     const buffer = this.takeBuffer(4 * length, busy)
@@ -149,8 +155,7 @@ export class BufferPool {
   }
 
   private make(size: number): Buffer {
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.gpu.limits
-    const most = Math.min(maxBufferSize, maxStorageBufferBindingSize)
+    const most = this.largest
     if (size > most) {
       throw new UnrolledError(`gpu: a tensor of ${size.toLocaleString('en-US')} bytes is more than this ` +
         `adapter holds in one buffer (${most.toLocaleString('en-US')}); take a smaller batch or window`)

@@ -23,7 +23,7 @@ export function window(
     return y
   }
   const { sizes: [, n1, n2, n3], strides: [s] } = walkOver(shape, [strides])
-  if (n2 === 1 && s[3] === 1) { // in one piece
+  if (length === 1 || (n2 === 1 && s[3] === 1)) { // in one piece
     device.recorder.copy(buffer!, x.offset + start, y.buffer!, 0, length)
     return y
   }
@@ -99,7 +99,8 @@ function placeInto(
   const length = sizeOf(x.shape)
   if (length === 0) return
   const { sizes, strides: [s] } = walkOver(x.shape, [strides])
-  if (sizes[2] === 1 && s[3] === 1) return device.recorder.copy(X, x.offset, y, start, length) // in one piece
+  const inOnePiece = length === 1 || (sizes[2] === 1 && s[3] === 1)
+  if (inOnePiece) return device.recorder.copy(X, x.offset, y, start, length)
   device.launch({
     kernel: 'place', buffers: [X, y], values: [length, x.offset, start, ...sizes.slice(1), ...s],
     grid: gridFor(length, WORKGROUP),

@@ -2,6 +2,9 @@
 
 import accumulate from '../../kernels/accumulate.wgsl'
 import binary from '../../kernels/binary.wgsl'
+import clipNorm from '../../kernels/clip_norm.wgsl'
+import clipParts from '../../kernels/clip_parts.wgsl'
+import clipScale from '../../kernels/clip_scale.wgsl'
 import crossEntropy from '../../kernels/cross_entropy.wgsl'
 import crossEntropyGradient from '../../kernels/cross_entropy_gradient.wgsl'
 import fill from '../../kernels/fill.wgsl'
@@ -33,13 +36,19 @@ import scatterAdd from '../../kernels/scatter_add.wgsl'
 import select from '../../kernels/select.wgsl'
 import unary from '../../kernels/unary.wgsl'
 import uniform from '../../kernels/uniform.wgsl'
+import update from '../../kernels/update.wgsl'
+import updateAdagrad from '../../kernels/update_adagrad.wgsl'
+import updateAdam from '../../kernels/update_adam.wgsl'
+import updateRmsprop from '../../kernels/update_rmsprop.wgsl'
+import updateSgd from '../../kernels/update_sgd.wgsl'
 import window from '../../kernels/window.wgsl'
 
 export const sources = {
-  accumulate, binary, crossEntropy, crossEntropyGradient, fill, functions, gather,
-  gatesElman, gatesGru, gatesLstm,
+  accumulate, binary, clipNorm, clipParts, clipScale, crossEntropy, crossEntropyGradient, fill, functions,
+  gatesElman, gatesGru, gatesLstm, gather,
   matmulBlock, matmulJoin, matmulLanes, matmulNaive, matmulParts, matmulSkinny, matmulTiled,
   oneHot, place, recurrenceBackward, recurrenceForward, recurrenceHandBack, recurrenceLanes,
-  recurrencePack, recurrenceProduct,
-  recurrenceProject, reduce, reduceRows, reverseTime, scatterAdd, select, unary, uniform, window,
+  recurrencePack, recurrenceProduct, recurrenceProject,
+  reduce, reduceRows, reverseTime, scatterAdd, select, unary, uniform,
+  update, updateAdagrad, updateAdam, updateRmsprop, updateSgd, window,
 }

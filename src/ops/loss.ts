@@ -76,7 +76,9 @@ function fusedCrossEntropy(
   if (whole !== losses) device.free(losses)
   const result = { memory: whole, shape: reduction === 'none' ? targets.shape : [] }
   return record('crossEntropy', [logits, targets], result, (dy) => [() => {
-    if (isRecording()) throw new TapeError('crossEntropy: as one op it has no second derivative; use composed')
+    if (isRecording()) {
+      throw new TapeError('crossEntropy: as one op it has no second derivative; composed(() => ...) has')
+    }
     const memory = ops.crossEntropyBackward(rows, targets, ignore, factor, sums, dy)
     adopt(memory)
     return new Tensor(memory, 0, shape)

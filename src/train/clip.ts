@@ -5,14 +5,17 @@
 //
 //   norm = sqrt(sum of g^2),   scale = min(1, max / (norm + 1e-6)),   g <- scale g
 //
-// Nothing is read back: norm, clipped or not, finite or not are device scalars. Next: optimizers.ts.
+// Nothing is read back: norm, clipped or not, finite or not are device scalars. A device may do it for all
+// gradients at once (../device.ts, FlatOps). Next: optimizers.ts.
 
 import { NonFiniteError, UnrolledError } from '../check.ts'
+import { adopt, hasOwner, mayFuse, recordingTo } from '../context.ts'
+import type { FlatOps } from '../device.ts'
 import { abs, add, div, greater, isFinite, maximum, minimum, mul, sqrt, square } from '../ops/elementwise.ts'
 import { sum } from '../ops/reduce.ts'
 import { untracked } from '../scope.ts'
 import { type GradientMap } from '../tape.ts'
-import type { Tensor } from '../tensor.ts'
+import { checkFloats, Tensor } from '../tensor.ts'
 
 /** Clipped gradients under the names they came with, and device scalars about those before clipping. */
 export interface Clipped {
@@ -33,6 +36,8 @@ export interface Clipped {
  */
 export function clipByGlobalNorm(grads: ReadonlyMap<string, Tensor>, max: number): Clipped {
   checkBound('clipByGlobalNorm', grads, max)
+  const flat = flatOps([...grads.values()])
+  if (flat) return clipTogether(flat, grads, max)
   const { list, ...scalars } = untracked(() => {
     const norm = globalNorm([...grads.values()])
     const scale = scaleOf(norm, max)
@@ -40,6 +45,30 @@ export function clipByGlobalNorm(grads: ReadonlyMap<string, Tensor>, max: number
     return { list, norm, clipped: greater(1, scale), finite: isFinite(norm) }
   })
   return { grads: named(grads, list), ...scalars }
+}
+
+/**
+ * What does it for all at once, if there is such a thing. Its results are views of one memory, which only a
+ * tape or scope gives back once.
+ */
+function flatOps(list: readonly Tensor[]): FlatOps | undefined {
+  const flat = list[0].device.flat
+  const total = list.reduce((sum, g) => sum + g.size, 0)
+  return flat && total > 0 && flat.fits(total) && hasOwner() && recordingTo([], mayFuse) ? flat : undefined
+}
+
+function clipTogether(flat: FlatOps, grads: ReadonlyMap<string, Tensor>, max: number): Clipped {
+  checkFloats('clipByGlobalNorm', ...grads.values())
+  const { gradients, scalars } = flat.clip([...grads.values()], max)
+  adopt(gradients)
+  adopt(scalars)
+  let end = 0
+  const list = [...grads.values()].map((g) => {
+    end += g.size
+    return new Tensor(gradients, end - g.size, g.shape)
+  })
+  const [norm, clipped, finite] = [0, 1, 2].map((k) => new Tensor(scalars, k, []))
+  return { grads: named(grads, list), norm, clipped, finite }
 }
 
 /**

@@ -1,8 +1,9 @@
 // The optimisers: each is its equations, for one parameter p with gradient g, written in the same ops.
 //
 // They equal PyTorch's of the same name, step for step. A weight decay w adds w p to g, being the gradient of
-// w/2 |p|^2; AdamW alone takes it from p directly. Equations are in order: each uses those above it.
-// rule.ts keeps the state (t, m, v, ...) and writes the update; schedule.ts changes the rate.
+// w/2 |p|^2; AdamW alone takes it from p directly. Equations are in order: each uses those above it. Their
+// twins are kernels/update_*.wgsl. rule.ts keeps the state (t, m, v, ...) and writes the update; schedule.ts
+// changes the rate.
 
 import { UnrolledError } from '../check.ts'
 import { add, div, expm1, maximum, mul, neg, sqrt, square, sub } from '../ops/elementwise.ts'
@@ -40,6 +41,7 @@ export function sgd(options: SgdOptions): Optimizer {
     name: 'sgd',
     learningRate,
     slots: momentum > 0 ? { momentum: 0 } : {},
+    kernel: { rule: 'sgd', constants: { momentum, nesterov: Number(nesterov), weightDecay } },
     step: (_, rate) => (p, gradient, slots) => {
       const g = decayed(gradient, p, weightDecay)
       if (momentum === 0) return { p: sub(p, mul(g, rate)), slots }
@@ -84,6 +86,10 @@ export function rmsprop(options: RmspropOptions): Optimizer {
     name: 'rmsprop',
     learningRate,
     slots: { square: 0, ...(centered && { mean: 0 }), ...(momentum > 0 && { momentum: 0 }) },
+    kernel: {
+      rule: 'rmsprop',
+      constants: { decay, rest: 1 - decay, eps, momentum, centered: Number(centered), weightDecay },
+    },
     step: (_, rate) => (p, gradient, slots) => {
       const g = decayed(gradient, p, weightDecay)
       const s = average(slots.square, square(g), decay)
@@ -130,6 +136,7 @@ export function adagrad(options: AdagradOptions): Optimizer {
     name: 'adagrad',
     learningRate,
     slots: { sum: initialAccumulator },
+    kernel: { rule: 'adagrad', constants: { learningRateDecay, eps, weightDecay } },
     step: (t, rate) => {
       const rateNow = div(rate, add(mul(sub(t, 1), learningRateDecay), 1))
       return (p, gradient, slots) => {
@@ -184,6 +191,13 @@ function adamLike(name: string, options: AdamOptions, decoupled: boolean): Optim
     name,
     learningRate,
     slots: { m: 0, v: 0 },
+    kernel: {
+      rule: 'adam',
+      constants: {
+        beta1, rest1: 1 - beta1, logBeta1: logOf(beta1), beta2, rest2: 1 - beta2, logBeta2: logOf(beta2), eps,
+        weightDecay, decoupled: Number(decoupled),
+      },
+    },
     step: (t, rate) => {
       const rateNow = div(rate, startShare(beta1, t)) // rate / (1 - beta1^t)
       const share2 = startShare(beta2, t)
@@ -211,6 +225,10 @@ function average(old: Tensor, x: Tensor, decay: number): Tensor {
 
 /** 1 - beta^t, which the weights in an average of t values sum to; as -expm1(t ln beta), exact in float32 */
 function startShare(beta: number, t: Tensor): Tensor {
-  const logBeta = Math.log(Math.max(beta, 1e-300)) // finite for beta = 0 too: the share is 1
-  return neg(expm1(mul(t, logBeta)))
+  return neg(expm1(mul(t, logOf(beta))))
+}
+
+/** finite for beta = 0 too: the share is 1 */
+function logOf(beta: number): number {
+  return Math.log(Math.max(beta, 1e-300))
 }

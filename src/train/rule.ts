@@ -5,13 +5,17 @@
 //
 //   p, s  <-  rule(t, rate)(p, g, s)          where applyIf is 0:  p, s, t stay as they are, bit by bit
 //
-// Everything is enqueued, nothing is read back. Next: optimizers.ts for the rules themselves.
+// Everything is enqueued, nothing is read back. A device that has the rule as a kernel takes all parameters
+// at once; each slot of the state then lies in one memory. Next: optimizers.ts for the rules themselves.
 
 import { check, show, UnrolledError } from '../check.ts'
+import { mayFuse } from '../context.ts'
+import type { FlatUpdate, View } from '../device.ts'
 import { add, where } from '../ops/elementwise.ts'
+import { concat, reshape } from '../ops/move.ts'
 import { sameShape } from '../shape.ts'
 import { unowned, untracked } from '../scope.ts'
-import { dispose, full, type Tensor, zeros } from '../tensor.ts'
+import { dispose, full, Tensor, zeros } from '../tensor.ts'
 
 /** Tensors by name: parameters, gradients, or an optimiser's state. */
 export type TensorMap = ReadonlyMap<string, Tensor>
@@ -32,6 +36,8 @@ export interface Rule {
   readonly slots: Readonly<Record<string, number>>
   /** Computes what the parameters share in step t (a device scalar, from 1); the result then serves each. */
   readonly step: (t: Tensor, rate: number) => (p: Tensor, g: Tensor, slots: Slots) => Next
+  /** the same as a kernel, if it is one */
+  readonly kernel?: Pick<FlatUpdate, 'rule' | 'constants'>
 }
 
 export interface UpdateOptions {
@@ -72,6 +78,7 @@ export class Optimizer {
       target.assign(applyIf ? where(applyIf, value, target) : value)
     }
     untracked(() => {
+      if (this.updateTogether(params, grads, { applyIf, learningRate })) return
       const t = add(this.kept.get(this.stepName)!, 1)
       const next = this.rule.step(t, learningRate)
       for (const [name, p] of params) {
@@ -85,6 +92,41 @@ export class Optimizer {
       }
       write(this.kept.get(this.stepName)!, t)
     })
+  }
+
+  /** The step for all parameters at once, where the device can; false where it cannot. */
+  private updateTogether(
+    params: TensorMap, grads: TensorMap, { applyIf, learningRate }: UpdateOptions & { learningRate: number },
+  ): boolean {
+    const { kernel } = this.rule
+    const parameters = [...params.values()]
+    const { flat } = parameters[0].device
+    const total = parameters.reduce((sum, p) => sum + p.size, 0)
+    if (!kernel || !flat || !mayFuse() || total === 0 || !flat.fits(total)) return false
+    const slots = Object.keys(this.rule.slots).map((slot) => [slot, this.inOnePiece(slot, params, total)])
+    flat.update({
+      ...kernel, parameters, slots: Object.fromEntries(slots),
+      gradients: [...params.keys()].map((name) => grads.get(name)!),
+      step: this.kept.get(this.stepName)!, applyIf: applyIf ?? null, rate: learningRate,
+    })
+    return true
+  }
+
+  /** A slot's state of all parameters, in one memory, in their order; moved there if it is not yet. */
+  private inOnePiece(slot: string, params: TensorMap, total: number): View {
+    const keys = [...params.keys()].map((name) => this.slotName(slot, name))
+    const parts = keys.map((key) => this.kept.get(key)!)
+    let end = 0
+    const places = parts.map(({ size }) => (end += size) - size)
+    const [{ memory }] = parts
+    const shape = [total]
+    if (memory.length === total && parts.every((x, k) => x.memory === memory && x.offset === places[k])) {
+      return { memory, offset: 0, shape }
+    }
+    const whole = unowned(() => concat(parts.map((x) => reshape(x, [x.size]))))
+    dispose(parts)
+    keys.forEach((key, k) => this.kept.set(key, new Tensor(whole.memory, places[k], parts[k].shape)))
+    return whole
   }
 
   /**
