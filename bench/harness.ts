@@ -2,17 +2,43 @@
 //
 // A benchmark first checks that results are right, then times; it never fails because something was slow.
 // Times are medians: other work on the machine disturbs some samples, and the median leaves those out.
-// Read matmul.bench.ts next.
+// What is printed is also written down for --json and --svg (run.mjs). Read matmul.bench.ts next.
 
 import Benchmark from 'benchmark'
+import { appendFileSync } from 'node:fs'
 import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+
+export const { values: options } = parseArgs({
+  options: {
+    /** part of the name of the gpu adapter to run on; all of them by default */
+    adapter: { type: 'string' },
+    /** sizes of which one call would take longer than so many seconds are left out */
+    patience: { type: 'string', default: '2' },
+    /** where run.mjs wants what is printed, as lines of JSON */
+    records: { type: 'string' },
+  },
+})
+
+/** Writes something down for --json and --svg. */
+export function record(kind: string, what: object): void {
+  if (options.records) appendFileSync(options.records, `${JSON.stringify({ kind, ...what })}\n`)
+}
+
+/** The adapter that the next tables are about, with its driver: it stands above them. */
+export function tellAdapter(line: string): void {
+  console.log(`${line}\n`)
+  record('adapter', { line })
+}
 
 /** One line about the machine: numbers mean nothing without it. */
 export function printMachine(): void {
   const { arch, platform, versions } = process
   const cores = cpus()
-  console.log(`${cores[0]?.model.trim() ?? 'unknown processor'}, ${cores.length} cores, one used; ` +
-    `Node ${versions.node}, V8 ${versions.v8}, ${platform} ${arch}\n`)
+  const line = `${cores[0]?.model.trim() ?? 'unknown processor'}, ${cores.length} cores, one used; ` +
+    `Node ${versions.node}, V8 ${versions.v8}, ${platform} ${arch}`
+  console.log(`${line}\n`)
+  record('machine', { line })
 }
 
 export function median(values: readonly number[]): number {
@@ -26,6 +52,14 @@ export function secondsPerCall(fn: () => void): number {
   const { error, stats } = new Benchmark(fn, { minSamples: 8, minTime: 0.01, maxTime: 0.25 }).run()
   if (error) throw error
   return median(stats.sample)
+}
+
+/** What `measure` gives, three times or more, until a second has passed or 15 are had. */
+export async function samples<S>(measure: () => Promise<S>): Promise<S[]> {
+  const all: S[] = []
+  const started = performance.now()
+  while (all.length < 3 || (all.length < 15 && performance.now() - started < 1000)) all.push(await measure())
+  return all
 }
 
 /** Stops the benchmark if a result is wrong. */
@@ -55,6 +89,7 @@ export function printTable(
   const rule = widths.map((width) => '-'.repeat(width))
   for (const row of [headings, rule, ...rows]) console.log(`  ${line(row)}`)
   console.log('')
+  record('table', { title, headings, rows })
 }
 
 /** 1536 -> "1.5 KiB" */

@@ -37,6 +37,8 @@ export class Recorder {
   /** dispatches since the beginning, and submissions: what benchmarks count */
   dispatches = 0
   submissions = 0
+  /** told of each command buffer, when it is begun and before it ends: a place for clocks (bench/) */
+  watch: ((commands: GPUCommandEncoder, edge: 'begin' | 'end') => void) | null = null
 
   constructor(gpu: GPUDevice, uniforms: GPUBindGroupLayout) {
     this.gpu = gpu
@@ -75,16 +77,14 @@ export class Recorder {
   copy(from: Buffer, start: number, to: Buffer, at: number, length: number): void {
     if (length === 0) return
     this.endPass()
-    this.encoder ??= this.gpu.createCommandEncoder()
-    this.encoder.copyBufferToBuffer(from.gpu, 4 * start, to.gpu, 4 * at, 4 * length)
+    this.commands().copyBufferToBuffer(from.gpu, 4 * start, to.gpu, 4 * at, 4 * length)
     from.used = to.used = this.serial
   }
 
   /** Copies to a buffer of another usage: one for reading. */
   copyOut(from: Buffer, start: number, to: GPUBuffer, length: number): void {
     this.endPass()
-    this.encoder ??= this.gpu.createCommandEncoder()
-    this.encoder.copyBufferToBuffer(from.gpu, 4 * start, to, 0, 4 * length)
+    this.commands().copyBufferToBuffer(from.gpu, 4 * start, to, 0, 4 * length)
     from.used = this.serial
   }
 
@@ -98,6 +98,7 @@ export class Recorder {
   flush(): void {
     this.endPass()
     if (!this.encoder) return
+    this.watch?.(this.encoder, 'end')
     for (const { gpu, words, used } of this.blocks) {
       if (used > 0) this.gpu.queue.writeBuffer(gpu, 0, words, 0, used * SLOT / 4)
     }
@@ -116,9 +117,15 @@ export class Recorder {
     this.keys.delete(buffer.id)
   }
 
+  private commands(): GPUCommandEncoder {
+    if (this.encoder) return this.encoder
+    this.encoder = this.gpu.createCommandEncoder()
+    this.watch?.(this.encoder, 'begin')
+    return this.encoder
+  }
+
   private open(): GPUComputePassEncoder {
-    this.encoder ??= this.gpu.createCommandEncoder()
-    this.pass ??= this.encoder.beginComputePass()
+    this.pass ??= this.commands().beginComputePass()
     return this.pass
   }
 
