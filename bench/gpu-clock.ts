@@ -1,5 +1,5 @@
-// What a piece of work costs on a gpu: the host's time to record and submit it, the gpu's own time for it, and
-// the time until a result is back on the host.
+// What a piece of work costs on a gpu: the host's time to record and submit it, the gpu's own time for it,
+// and the time until a result is back on the host.
 //
 //   host   |-- encode --|                        |
 //   gpu                 |------ gpu ------|      |

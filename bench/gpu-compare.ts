@@ -4,7 +4,7 @@
 //   GPU        the gpu's own time, by its clock; per call, in a chain of calls in one command buffer
 //   end to end one call from its first op until its answer is back on the host
 //
-// In a chain, as in training, host and gpu work at the same time, so a call costs the larger of the first two.
+// In a chain, as in training, host and gpu work at the same time: a call costs the larger of the first two.
 // GFLOP/s and GB/s count the arithmetic of the definition, and each number that must go in or come out, once;
 // both by the gpu's own time where it has a clock. Read next: gpu-kernels.bench.ts, gpu-layers.bench.ts.
 

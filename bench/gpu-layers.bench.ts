@@ -1,8 +1,8 @@
 // One recurrent layer, forward and backward through time, cpu against gpu; then a step fused against the same
 // step composed of elementary ops, each in one command buffer: what it costs to launch many small kernels.
 //
-// Answer: the loss, sum of y * dy with a fixed dy. Gradients: of x and of every parameter. The net is the same
-// under `composed`; where a device has no fused recurrence, both ways are the composed one.
+// Answer: the loss, sum of y * dy with a fixed dy. Gradients: of x and of every parameter. The net is the
+// same under `composed`; where a device has no fused recurrence, both ways are the composed one.
 
 import { composed } from '../src/context.ts'
 import type { Device } from '../src/device.ts'
@@ -107,7 +107,8 @@ async function fusedAgainstComposed(device: GpuDevice): Promise<void> {
         (cost.total / one.total).toFixed(2),
       ])
     }
-    record('fused', { adapter: device.adapter.name, layer: name, size: FUSED_SIZE, fused: one, composed: many })
+    const { adapter } = device
+    record('fused', { adapter: adapter.name, layer: name, size: FUSED_SIZE, fused: one, composed: many })
   }
   printTable(
     `Fused against composed at (T, B, D, H) = (${show(FUSED_SIZE)}), forward and backward, one command ` +

@@ -2,8 +2,8 @@
 // thread for each element (naive) and one for each 4 x 4 block (plain: matmul_block.wgsl).
 //
 // Each product is checked against the cpu, then timed: many dispatches in one submission, the three kernels
-// by turns; medians over rounds, of times and of ratios within a round. UNROLLED_ADAPTER names an adapter;
-// otherwise hardware comes before software.
+// by turns; medians over rounds, of times and of ratios within a round. --adapter names an adapter; otherwise
+// hardware comes before software.
 
 import { cpu } from '../src/cpu/device.ts'
 import type { View } from '../src/device.ts'
@@ -11,7 +11,7 @@ import { chooseGemm, showChoice, traitsOf, type Wish } from '../src/gpu/gemm-cho
 import { type Factor, multiply } from '../src/gpu/matmul.ts'
 import { openGpu } from '../src/gpu/open.ts'
 import { random } from '../src/random.ts'
-import { median, printTable, relativeError, verify } from './harness.ts'
+import { median, options, printTable, relativeError, verify } from './harness.ts'
 
 interface Product {
   name: string
@@ -44,7 +44,7 @@ const products: readonly Product[] = [
   { name: 'step, B = 64: h R', M: 64, N: 512, K: 128 },
 ]
 
-const named = process.env.UNROLLED_ADAPTER
+const named = options.adapter ?? process.env.UNROLLED_ADAPTER
 const device = await openGpu(named ? { adapter: named } : {})
 const traits = traitsOf(device)
 const judge = cpu()

@@ -1,13 +1,13 @@
-// Unrolled beside TensorFlow.js on one gpu adapter: LSTM and GRU, forward and backward, loss and all gradients
-// read back. Results are compared first, then both are timed in turns; medians and ratios.
+// Unrolled beside TensorFlow.js on one gpu adapter: LSTM and GRU, forward and backward, loss and all
+// gradients read back. Results are compared first, then both are timed in turns; medians and ratios.
 //
 //   (cd bench/peers && npm ci && node run.mjs)       this package has dependencies of its own
 //   node run.mjs LSTM 64,1,64,128                    one layer, one size (T,B,D,H)
 //   --adapter NAME    --turns N    --json FILE
 //   --torch PYTHON    PyTorch on the cpu as a third, where this python can import torch
 //
-// The GRUs differ in form (tfjs.mjs says how), so they are compared where the forms are one function, with reset
-// gates of 1/2 everywhere, but for the gradients of these gates; and timed with random weights.
+// The GRUs differ in form (tfjs.mjs says how), so they are compared where the forms are one function, with
+// reset gates of 1/2 everywhere, but for the gradients of these gates; and timed with random weights.
 
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -30,7 +30,8 @@ const { values: options, positionals: chosen } = parseArgs({
 })
 const SIZES = ['50,16,64,128', '64,1,64,128', '64,32,128,256']
 const sizes = SIZES.filter((size) => chosen.every((word) => !/,/.test(word)) || chosen.includes(size))
-const layers = ['LSTM', 'GRU'].filter((name) => chosen.every((word) => /,/.test(word)) || chosen.includes(name))
+const layers = ['LSTM', 'GRU']
+  .filter((name) => chosen.every((word) => /,/.test(word)) || chosen.includes(name))
 const TOLERANCE = 1e-4 // max |a - b| / max |b|
 
 async function loadUnrolled() {

@@ -1,8 +1,8 @@
 // TensorFlow.js's side of the comparison, on its WebGPU backend: the same layer, the same numbers.
 //
 // Its LSTM is ours with recurrentActivation 'sigmoid' (its own default is a piecewise linear one); its gates
-// are i f g o too, its matrices are transposed, its sequences [B, T, D]. Its GRU knows only the form in which r
-// multiplies h before the recurrent product, with gates z r n; ours is PyTorch's, in which r multiplies after.
+// are i f g o too, its matrices are transposed, its sequences [B, T, D]. Its GRU knows only the form in which
+// r multiplies h before the recurrent product, with gates z r n; ours is PyTorch's: r multiplies after it.
 
 import { createRequire } from 'node:module'
 

@@ -33,7 +33,8 @@ def step(net, x, dy):
     loss.backward()
     return loss
 
-print(json.dumps({'name': f'PyTorch {torch.__version__}, cpu, {torch.get_num_threads()} threads'}), flush=True)
+name = f'PyTorch {torch.__version__}, cpu, {torch.get_num_threads()} threads'
+print(json.dumps({'name': name}), flush=True)
 state = None
 for line in sys.stdin:
     said = json.loads(line)
