@@ -4,7 +4,7 @@
 //   node bench/pack.mjs OUT                          a folder OUT, which must not exist
 //     --loader FILE   a libvulkan.so.1, or a .deb that holds it; again for what else the driver needs. By
 //                     default this system's own, else Debian's package libvulkan1 (apt-get download)
-//     --archive FILE  the same as one .tar.xz
+//     --archive FILE  the same as one file, .tar.gz or .tar.xz
 //
 // There:   OUT/run gpu --json results.json --svg results.svg      the arguments are those of bench/run.mjs
 //          OUT/run --peers [...]        beside TensorFlow.js, if bench/peers was installed when it was packed
@@ -68,9 +68,10 @@ function copyModules(names, from, to) {
   }
 }
 
-// webgpu holds Dawn for every system: ours is enough. Maps help nobody there.
+// webgpu holds Dawn for every system: ours is enough. Maps help nobody there, nor what is for browsers.
 function isNeeded(path) {
   if (/\.(map|md)$/.test(path)) return false
+  if (/tfjs[\w-]*\/dist\/tf[\w-]*(\.es2017|\.fesm)?(\.min)?\.js$/.test(path)) return false
   const dawn = /webgpu\/dist\/(\w+)-(\w+)$/.exec(path)
   return !dawn || (dawn[1] === process.platform && [process.arch, 'universal'].includes(dawn[2]))
 }
@@ -135,9 +136,10 @@ copyModules(MODULES, root, project)
 copySwiftShader(project)
 if (existsSync('bench/peers/node_modules')) {
   const { dependencies } = JSON.parse(readFileSync('bench/peers/package.json', 'utf8'))
-  copyModules(Object.keys(dependencies), 'bench/peers', join(project, 'bench', 'peers'))
+  const others = Object.keys(dependencies).filter((name) => name !== 'webgpu') // it finds the project's
+  copyModules(others, 'bench/peers', join(project, 'bench', 'peers'))
 }
 writeFileSync(join(out, 'run'), RUN)
 for (const name of ['run', 'node']) chmodSync(join(out, name), 0o755)
-if (archive) execFileSync('tar', ['-cJf', archive, '-C', dirname(out), basename(out)])
+if (archive) execFileSync('tar', ['-caf', archive, '-C', dirname(out), basename(out)])
 console.log(`${target} is ready: ${target}/run gpu --json results.json --svg results.svg`)

@@ -12,7 +12,7 @@
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -20,7 +20,6 @@ import { bundle, root } from '../../src/build.mjs'
 import * as tfjs from './tfjs.mjs'
 
 const folder = dirname(fileURLToPath(import.meta.url))
-process.chdir(folder) // so that both sides find this package's `webgpu`
 const { values: options, positionals: chosen } = parseArgs({
   allowPositionals: true,
   options: {
@@ -28,6 +27,8 @@ const { values: options, positionals: chosen } = parseArgs({
     turns: { type: 'string', default: '5' },
   },
 })
+const asked = process.cwd()
+process.chdir(folder) // so that both sides find this package's `webgpu`
 const SIZES = ['50,16,64,128', '64,1,64,128', '64,32,128,256']
 const sizes = SIZES.filter((size) => chosen.every((word) => !/,/.test(word)) || chosen.includes(size))
 const layers = ['LSTM', 'GRU']
@@ -167,6 +168,6 @@ print([
     ...(torch ? [row.torch.toFixed(1), (row.torch / row.unrolled).toFixed(2)] : []),
   ]),
 ])
-if (options.json) writeFileSync(options.json, `${JSON.stringify({ about, rows }, null, 1)}\n`)
+if (options.json) writeFileSync(resolve(asked, options.json), `${JSON.stringify({ about, rows }, null, 1)}\n`)
 torch?.end()
 process.exit()
