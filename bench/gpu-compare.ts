@@ -13,7 +13,9 @@ import type { GpuDevice } from '../src/gpu/device.ts'
 import type { Tensor } from '../src/tensor.ts'
 import { reference } from './gpu-adapter.ts'
 import { Clock, type Cost } from './gpu-clock.ts'
-import { bytes, median, options, printTable, record, relativeError, samples, verify } from './harness.ts'
+import {
+  bytes, median, options, printTable, record, relativeError, samples, verify, warmUp,
+} from './harness.ts'
 
 export interface Size {
   readonly T: number
@@ -61,16 +63,6 @@ async function call(run: () => Work): Promise<void> {
   await reading
 }
 
-async function timeOnCpu(run: () => Work): Promise<number> {
-  const once = async () => {
-    const started = performance.now()
-    await call(run)
-    return (performance.now() - started) / 1000
-  }
-  await once()
-  return median(await samples(once))
-}
-
 /** Medians, piece by piece. */
 export function medianCost(all: readonly Cost[]): Cost {
   const of = (pick: (cost: Cost) => number) => median(all.map(pick))
@@ -81,19 +73,30 @@ export function medianCost(all: readonly Cost[]): Cost {
   }
 }
 
-async function timeOnGpu(device: GpuDevice, clock: Clock, run: () => Work): Promise<Cost> {
-  await call(run) // compiles
-  const single = medianCost(await samples(() => clock.measure(() => call(run))))
+/** Calls on both by turns, so that whatever else the machine does disturbs both; then a chain of calls. */
+async function timeBoth(
+  device: GpuDevice, clock: Clock, ours: () => Work, right: () => Work,
+): Promise<Cost & { cpu: number }> {
+  const onCpu = async () => {
+    const started = performance.now()
+    await call(right)
+    return (performance.now() - started) / 1000
+  }
+  const onGpu = () => clock.measure(() => call(ours))
+  await warmUp(onGpu)
+  await warmUp(onCpu)
+  const turns = await samples(async () => ({ cpu: await onCpu(), gpu: await onGpu() }))
+  const single = medianCost(turns.map(({ gpu }) => gpu))
   // So many calls that they take 2 ms together: one alone may be shorter than the clock can tell.
   const length = Math.max(1, Math.min(50, Math.ceil(0.002 / (single.gpu ?? single.total))))
   const chain = medianCost(await samples(() => clock.measure(() => {
-    for (let k = 0; k < length; k++) run().close()
+    for (let k = 0; k < length; k++) ours().close()
     device.recorder.flush()
     return device.gpu.queue.onSubmittedWorkDone()
   })))
   return {
-    ...single, encode: chain.encode / length, gpu: chain.gpu === null ? null : chain.gpu / length,
-    dispatches: chain.dispatches / length,
+    ...single, cpu: median(turns.map(({ cpu }) => cpu)), encode: chain.encode / length,
+    gpu: chain.gpu === null ? null : chain.gpu / length, dispatches: chain.dispatches / length,
   }
 }
 
@@ -133,7 +136,7 @@ export async function compare(series: Series, device: GpuDevice): Promise<void> 
     }
     const [ours, right] = [series.prepare(device, size), series.prepare(reference, size)]
     await check(series, size, ours, right)
-    const row = { size, cpu: await timeOnCpu(right), ...await timeOnGpu(device, clock, ours) }
+    const row = { size, ...await timeBoth(device, clock, ours, right) }
     rows.push(row)
     const [flops, moved] = [series.flops(size), 4 * series.numbers(size)]
     record('measurement', { series: series.name, adapter: device.adapter.name, flops, bytes: moved, ...row })

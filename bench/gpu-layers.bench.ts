@@ -20,7 +20,7 @@ import { tensor } from '../src/tensor.ts'
 import { openGpus } from './gpu-adapter.ts'
 import { Clock, type Cost } from './gpu-clock.ts'
 import { compare, medianCost, type Series, show, type Size, type Work } from './gpu-compare.ts'
-import { printMachine, printTable, record, relativeError, verify } from './harness.ts'
+import { printMachine, printTable, record, relativeError, verify, warmUp } from './harness.ts'
 
 const sizes: readonly Size[] = [
   { T: 8, B: 2, D: 16, H: 32 }, { T: 32, B: 8, D: 32, H: 64 }, { T: 64, B: 1, D: 64, H: 128 },
@@ -71,7 +71,7 @@ async function inTurns(device: GpuDevice, ways: readonly (() => Work)[]): Promis
     return reading
   })
   const costs: Cost[][] = ways.map(() => [])
-  for (const run of ways) await once(run) // compiles
+  for (const run of ways) await warmUp(() => once(run))
   for (let turn = 0; turn < 7; turn++) {
     for (const [k, run] of ways.entries()) costs[k].push(await once(run))
   }

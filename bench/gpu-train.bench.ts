@@ -15,7 +15,9 @@ import { constant } from '../src/train/schedule.ts'
 import { openGpus } from './gpu-adapter.ts'
 import { Clock, type Cost } from './gpu-clock.ts'
 import { medianCost, show, type Size } from './gpu-compare.ts'
-import { bytes, median, options, printMachine, printTable, record, samples, verify } from './harness.ts'
+import {
+  bytes, median, options, printMachine, printTable, record, samples, verify, warmUp,
+} from './harness.ts'
 
 const V = 89
 const CHECKED = 4 // steps
@@ -45,22 +47,26 @@ interface Row extends Cost {
 
 async function measure(cell: CellName, size: Size, device: GpuDevice): Promise<Row> {
   const [ours, right] = [training(cell, size, device), training(cell, size, cpu())]
-  const times: number[] = []
   for (let step = 1; step <= CHECKED; step++) {
-    const started = performance.now()
     const wanted = (await right.next()).loss
-    times.push((performance.now() - started) / 1000)
     const { loss } = await ours.next()
     verify(`${cell} at (${show(size)}): the loss of step ${step}, ${loss} for ${wanted}`,
       Math.abs(loss - wanted) < 1e-4 * wanted)
   }
+  await warmUp(() => right.next())
+  await warmUp(() => ours.next())
   device.resetPeak()
   const clock = new Clock(device)
-  const cost = medianCost(await samples(() => clock.measure(() => ours.next())))
+  const turns = await samples(async () => {
+    const started = performance.now()
+    await right.next()
+    const seconds = (performance.now() - started) / 1000
+    return { cpu: seconds, gpu: await clock.measure(() => ours.next()) }
+  })
   const { peak } = device.memory()
   ours.dispose()
   right.dispose()
-  return { size, cpu: median(times.slice(1)), peak, ...cost }
+  return { size, cpu: median(turns.map(({ cpu }) => cpu)), peak, ...medianCost(turns.map(({ gpu }) => gpu)) }
 }
 
 function print(cell: CellName, device: GpuDevice, rows: readonly Row[]): void {
