@@ -23,9 +23,14 @@ import { compare, medianCost, type Series, show, type Size, type Work } from './
 import { printMachine, printTable, record, relativeError, verify, warmUp } from './harness.ts'
 
 const sizes: readonly Size[] = [
-  { T: 8, B: 2, D: 16, H: 32 }, { T: 32, B: 8, D: 32, H: 64 }, { T: 64, B: 1, D: 64, H: 128 },
-  { T: 50, B: 16, D: 64, H: 128 }, { T: 64, B: 16, D: 64, H: 128 }, { T: 64, B: 32, D: 128, H: 256 },
-  { T: 64, B: 32, D: 512, H: 512 }, { T: 128, B: 64, D: 512, H: 512 }, { T: 128, B: 64, D: 1024, H: 1024 },
+  { T: 8, B: 2, D: 16, H: 32 }, { T: 32, B: 8, D: 32, H: 64 }, { T: 50, B: 16, D: 64, H: 128 },
+  { T: 64, B: 16, D: 64, H: 128 }, { T: 64, B: 32, D: 128, H: 256 }, { T: 64, B: 32, D: 512, H: 512 },
+  { T: 128, B: 64, D: 512, H: 512 }, { T: 128, B: 64, D: 1024, H: 1024 },
+]
+/** one sequence at a time: there is little to do side by side */
+const single: readonly Size[] = [
+  { T: 64, B: 1, D: 32, H: 64 }, { T: 64, B: 1, D: 64, H: 128 }, { T: 64, B: 1, D: 128, H: 256 },
+  { T: 64, B: 1, D: 512, H: 512 }, { T: 64, B: 1, D: 1024, H: 1024 },
 ]
 const makers = { LSTM: lstm, GRU: gru, Elman: elman }
 type Name = keyof typeof makers
@@ -46,10 +51,10 @@ function layer(name: Name, device: Device, { T, B, D, H }: Size): () => Work {
   }
 }
 
-function series(name: Name): Series {
+function series(name: Name, sizes: readonly Size[], what = ''): Series {
   const G = GATES[name]
   return {
-    name: `${name} layer, forward and backward`,
+    name: `${name} layer, forward and backward${what}`,
     sizes,
     // forward, and twice that backward: for the inputs of each product, and for its weights
     flops: ({ T, B, D, H }) => 3 * 2 * T * B * G * H * (D + H),
@@ -122,7 +127,10 @@ async function fusedAgainstComposed(device: GpuDevice): Promise<void> {
 printMachine()
 for (const device of await openGpus()) {
   await fusedAgainstComposed(device)
-  for (const name of Object.keys(makers) as Name[]) await compare(series(name), device)
+  for (const name of Object.keys(makers) as Name[]) {
+    await compare(series(name, sizes), device)
+    await compare(series(name, single, ', one sequence'), device)
+  }
   device.close()
 }
 process.exit()

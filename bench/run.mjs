@@ -46,14 +46,14 @@ async function run(file) {
   return new Promise((done) => child.on('close', (code) => done(code ?? 1)))
 }
 
-// Lines of records, each { kind, ... }, as one object: { machine, adapters, tables, measurements }.
+// Lines of records, each { kind, ... }, as one object. Times in measurements are in seconds.
 async function measured() {
   const lines = (await readFile(records, 'utf8')).trim().split('\n').map((line) => JSON.parse(line))
   const of = (kind) => lines.filter((line) => line.kind === kind).map(({ kind: _, ...rest }) => rest)
   const texts = (kind) => [...new Set(of(kind).map(({ line }) => line))]
   return {
     machine: texts('machine')[0], adapters: texts('adapter'), tables: of('table'),
-    measurements: of('measurement'),
+    measurements: of('measurement'), crossings: of('crossing'), fused: of('fused'),
   }
 }
 
@@ -62,6 +62,11 @@ async function writeResults() {
   const all = await measured()
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(all, null, 1)}\n`)
   if (options.svg === undefined) return
+  if (all.measurements.length === 0) {
+    console.error('bench: nothing to draw; --svg draws gpu-kernels, gpu-layers and gpu-train')
+    process.exitCode = 1
+    return
+  }
   const { draw } = await import(pathToFileURL(await compile('picture.ts')))
   await writeFile(options.svg, draw(all))
 }

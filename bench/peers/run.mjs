@@ -11,6 +11,7 @@
 
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -18,6 +19,13 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { bundle, root } from '../../src/build.mjs'
 import * as tfjs from './tfjs.mjs'
+
+try {
+  createRequire(import.meta.url).resolve('@tensorflow/tfjs')
+} catch {
+  console.error('peers: TensorFlow.js is not installed here; run: cd bench/peers && npm ci')
+  process.exit(1)
+}
 
 const folder = dirname(fileURLToPath(import.meta.url))
 const { values: options, positionals: chosen } = parseArgs({
