@@ -16,6 +16,20 @@ export interface Interruption {
   release(): void
 }
 
+/**
+ * For a command that has nothing to save: a signal ends it at once, after `last`.
+ * @returns a function after which signals do what they always do
+ */
+export function endOnSignal(last: () => void): () => void {
+  const end = (signal: Signal): void => {
+    last()
+    process.exit(EXIT_CODES[signal])
+  }
+  const signals = Object.keys(EXIT_CODES) as Signal[]
+  for (const signal of signals) process.on(signal, end)
+  return () => { for (const signal of signals) process.off(signal, end) }
+}
+
 let pending = false
 
 /** Whether a run has been asked to end and is about to. */
