@@ -22,7 +22,7 @@ export const sampleCommand = defineCommand({
       type: 'range', above: 0, to: 1, help: 'draw among the likeliest that together reach this probability',
     },
     length: { type: 'count', help: 'characters, or words, to draw; 500 by default' },
-    stream: { type: 'flag', help: 'without --length, go on until Ctrl-C' },
+    stream: { type: 'flag', help: 'go on until Ctrl-C, unless --length is given' },
     seed: { type: 'countOrZero', max: LARGEST_SEED, default: 1, help: 'another seed, another text' },
     device: { type: 'choice', choices: DEVICES, default: 'auto', help: 'where to compute' },
   },

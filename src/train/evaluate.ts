@@ -163,7 +163,7 @@ export function choose(
   return rng.categorical(weights)
 }
 
-/** Keeps the k largest weights, and of these the fewest that reach the share p of their sum; 0 for all else. */
+/** Keeps the k largest weights, and of these the fewest that reach the share p of their sum; else 0. */
 function keepLikeliest(weights: Float64Array, k: number, p: number): void {
   const likeliest = weights.toSorted().reverse().subarray(0, k)
   const total = likeliest.reduce((sum, w) => sum + w, 0)
