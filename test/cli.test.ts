@@ -40,6 +40,7 @@ test('--help names every command, and each has its own with an example; --versio
     assert.match(help, new RegExp(`\nExample:\n  npx unrolled ${name} .*\n$`))
     assert.ok(help.split('\n').every((line) => line.length <= 96))
     assert.is(good(name, '--what', 'ever', '-h'), help)
+    assert.is(good('help', name), help)
   }
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
   assert.is(good('--version'), `${version}\n`)

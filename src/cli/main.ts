@@ -49,7 +49,9 @@ function overview(): string {
     'Usage: npx unrolled COMMAND [options]', '',
     'Commands:', ...lines, '',
     'npx unrolled COMMAND --help explains its options.',
-    '--version prints the version; --debug shows where an error came from.', '',
+    '--version prints the version; --debug shows where an error came from.',
+    'Nothing is printed in colour, with NO_COLOR or without.',
+    'Exit codes: 0 done, 1 failed, 2 the arguments do not fit, 130 Ctrl-C.', '',
     'Example:', '  npx unrolled train --cell gru --minutes 2 --out runs/first', '',
   ].join('\n')
 }
@@ -58,15 +60,25 @@ function overview(): string {
 async function main([name, ...rest]: readonly string[]): Promise<number> {
   const names = [...entries.keys()]
   if (name === undefined) throw new UsageError(`name a command: ${names.join(', ')}; --help explains them`)
-  if (name === '--version' || name === '-v') return print(`${version}\n`)
-  if (name === '--help' || name === '-h' || name === 'help') return print(overview())
-  const chosen = entries.get(name)
-  if (!chosen) {
-    const close = nearest(name, names)
-    const hint = close === undefined ? 'npx unrolled --help lists them' : `did you mean ${close}?`
-    throw new UsageError(`there is no command ${printable(name)}; ${hint}`)
+  if (['--version', '-v', '-V'].includes(name)) return print(`${version}\n`)
+  if (['--help', '-h', 'help'].includes(name)) {
+    const [about] = rest.filter((arg) => !arg.startsWith('-'))
+    return print(about === undefined ? overview() : entryOf(about).help())
   }
+  const chosen = entryOf(name)
   return wantsHelp(rest) ? print(chosen.help()) : chosen.run(rest)
+}
+
+/** The command of that name; for any other the nearest is suggested. */
+function entryOf(name: string): Entry {
+  const chosen = entries.get(name)
+  if (chosen) return chosen
+  const isOption = name.startsWith('-')
+  const known = isOption ? ['--help', '--version', '--debug'] : [...entries.keys(), '--version', '--help']
+  const close = nearest(name, known)
+  const hint = close === undefined ? 'npx unrolled --help lists what there is' : `did you mean ${close}?`
+  const what = isOption ? `${printable(name)}: is not an option` : `there is no command ${printable(name)}`
+  throw new UsageError(`${what}; ${hint}`)
 }
 
 function print(text: string): number {
@@ -107,6 +119,8 @@ process.stderr.on('error', () => { if (!isInterrupted()) process.exit(1) })
 
 const given = process.argv.slice(2)
 const debug = given.includes('--debug')
+// What goes wrong outside of the command's own course, in an event's handler.
+process.on('uncaughtException', (error) => process.exit(report(error, debug)))
 main(given.filter((arg) => arg !== '--debug')).then(
   (code) => { process.exitCode = code },
   (error: unknown) => { process.exitCode = report(error, debug) },

@@ -6,7 +6,7 @@ import type { AnyVocabulary } from '../data/words.ts'
 import type { LastLossFlow } from '../inspect/last-loss-flow.ts'
 import { type Evaluation, inUnits } from '../train/evaluate.ts'
 import type { StepEvent } from '../train/loop.ts'
-import { progress } from './progress.ts'
+import { isTerminal, progress } from './progress.ts'
 import { shellWord } from './run-folder.ts'
 import type { beginning } from './train-plan.ts'
 
@@ -98,7 +98,7 @@ const FAR_ABOVE = 1.25 // times the loss of the first step, which is that of gue
 
 /** For people: a bar on a terminal, plain lines elsewhere. */
 export function textReporter(unit: Unit): Reporter {
-  const shown = progress({ stream: process.stdout, isTTY: process.stdout.isTTY === true })
+  const shown = progress({ stream: process.stdout, isTTY: isTerminal(process.stdout) })
   const recent: StepEvent[] = []
   let clipped = 0
   let steps = 0 // that were seen
