@@ -1,6 +1,8 @@
 // How a training run is told: to a person, a progress line with samples above it; to a program, one JSON
 // object a line. Read next: progress.ts.
 
+import { join } from 'node:path'
+
 import { printable } from '../data/printable.ts'
 import type { AnyVocabulary } from '../data/words.ts'
 import type { LastLossFlow } from '../inspect/last-loss-flow.ts'
@@ -137,8 +139,9 @@ export function textReporter(unit: Unit): Reporter {
         : `${bitsPerChar.toFixed(3)} bits per character (perplexity ${perplexity.toFixed(2)} ${over})`))
     },
     saved(dir, drawn) {
-      shown.line(`saved ${dir}/model.safetensors and ${dir}/config.json`)
-      if (drawn) shown.line(`drew ${dir}/report.html: the run in pictures, for a browser`)
+      const file = (name: string): string => printable(join(dir, name))
+      shown.line(`saved ${file('model.safetensors')} and ${file('config.json')}`)
+      if (drawn) shown.line(`drew ${file('report.html')}: the run in pictures, for a browser`)
     },
     interrupted(step, dir) {
       shown.done()
