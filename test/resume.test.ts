@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { shellWord } from '../src/cli/run-folder.ts'
 import { buildCommand, bytesOf, RUN_FILES, SAVED_FILES, tiny, words } from './command.ts'
 import { during, lastingMetrics, metricsOf, resumedAt } from './runs.ts'
 
@@ -207,7 +208,14 @@ test('a folder that vanishes: one line', async () => {
   const vanish = (): void => { renameSync(at('vanishing'), at('gone')) }
   const { stderr, how } = await during(place, args, /"step":5,/, vanish)
   assert.is(how, 1)
-  assert.match(stderr, /^unrolled: vanishing\/model\.safetensors: cannot be written: no such file [^\n]+\n$/)
+  assert.match(stderr, new RegExp('^unrolled: vanishing/model\\.safetensors: cannot be ' +
+    'written: no such file or folder; step \\d+, saved before, is not there any more\n$'))
+})
+
+test('a folder is shown so that a shell reads it as it is', () => {
+  const shown = ['runs/a-1', 'a b', "it's", '50 $HOME', "$it's \\ `x`"].map(shellWord)
+  assert.equal(shown, ['runs/a-1', '"a b"', '"it\'s"', "'50 $HOME'", "'$it'\\''s \\ `x`'"])
+  assert.is(shellWord('a\nb\x1b[31m'), '"a\\nb\\u001b[31m"')
 })
 
 test('a run that diverges leaves the last save, and says what helps', () => {

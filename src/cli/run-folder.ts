@@ -150,16 +150,24 @@ export class RunFolder {
       action()
     } catch (error) {
       if (!(error instanceof UnrolledError)) throw error
-      const { savedStep: step } = this
-      throw new UnrolledError(`${error.message}; ` + (step === undefined ? 'nothing was saved'
-        : `step ${step}, saved before, is whole: npx unrolled train --resume ${shellWord(this.dir)}`))
+      throw new UnrolledError(`${error.message}; ${this.whatIsLeft()}`)
     }
+  }
+
+  private whatIsLeft(): string {
+    const { dir, savedStep: step } = this
+    if (step === undefined) return 'nothing was saved'
+    if (!fs.existsSync(join(dir, CHECKPOINT))) return `step ${step}, saved before, is not there any more`
+    return `step ${step}, saved before, is whole: npx unrolled train --resume ${shellWord(dir)}`
   }
 }
 
-/** A folder's name as it can be typed. */
+/** A folder's name as it can be typed; one with control characters cannot, and is only shown. */
 export function shellWord(dir: string): string {
-  return /^[\w./-]+$/.test(dir) ? dir : JSON.stringify(dir)
+  if (/^[\w./-]+$/.test(dir)) return dir
+  if (/\p{C}/u.test(dir)) return printable(dir)
+  const needsSingle = process.platform !== 'win32' && /["$`\\!]/.test(dir)
+  return needsSingle ? `'${dir.replaceAll("'", "'\\''")}'` : `"${dir}"`
 }
 
 /** DIR/earlier-1, or the first such number that holds no whole run. */
