@@ -6,7 +6,7 @@
 
 import { version } from '../../package.json'
 import { UnrolledError } from '../check.ts'
-import { printable } from '../data/printable.ts'
+import { oneLine, printable } from '../data/printable.ts'
 import { errorCode, reasonOf } from '../io/reasons.ts'
 import { evalCommand, runEval } from './eval.ts'
 import { gradcheckCommand, runGradcheck } from './gradcheck.ts'
@@ -93,7 +93,7 @@ function report(error: unknown, debug: boolean): number {
 }
 
 function lineOf(error: unknown): string {
-  if (error instanceof UnrolledError) return error.message
+  if (error instanceof UnrolledError) return oneLine(error.message)
   if (error instanceof RangeError && /array (buffer )?(allocation|length)/i.test(error.message)) {
     return 'there is not enough memory for this; take a smaller net, batch or window'
   }
