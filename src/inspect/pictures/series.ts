@@ -19,7 +19,7 @@ export function resumeMarks({ resumes }: History): Markish[] {
   return [
     ruleX([...resumes], { ...stroke('quiet'), strokeDasharray: '2,3' }),
     text([...resumes], { x: (step: number) => step, text: label, frameAnchor: 'top', dy: 2, dx: -3,
-      textAnchor: 'end', ...fill('quiet') }),
+      textAnchor: 'end', ...fill('quiet'), ...HALO }),
   ]
 }
 
