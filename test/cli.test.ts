@@ -78,8 +78,8 @@ test('--json: one object a line, with the promised keys in the promised order', 
   ])
   const keys: Record<string, string[]> = {
     begin: ['event', 'version', 'name', 'unit', 'cell', 'hidden', 'layers', 'embed', 'dropout', 'batch',
-      'window', 'horizon', 'clip', 'optimizer', 'learningRate', 'parameters', 'symbols', 'trainTokens',
-      'validTokens', 'device', 'seed'],
+      'window', 'horizon', 'clip', 'optimizer', 'learningRate', 'schedule', 'sumSteps', 'tied', 'parameters',
+      'symbols', 'trainTokens', 'validTokens', 'device', 'seed'],
     step: ['event', 'step', 'epoch', 'loss', 'bitsPerChar', 'gradNorm', 'clipped', 'learningRate',
       'tokensPerSecond'],
     sample: ['event', 'step', 'text'],
