@@ -218,7 +218,7 @@ test('a made-up checkpoint on the command line: one line, no memory for what it 
   for (const [line, wanted] of [
     [refusal({}, 'nowhere'), /^nowhere: there is no such folder$/],
     [refusal({}, 'empty'), /^empty: there is no checkpoint.safetensors in this folder, such as train/],
-    [refusal({}, 'text.txt'), /^text.txt: is a file; the folder that holds checkpoint.safetensors is needed$/],
+    [refusal({}, 'text.txt'), /^text.txt: is a file; the folder that holds checkpoint.safetensors is need/],
     [refusal({ options: null }), /^run\/checkpoint.safetensors: is a checkpoint, but not one of unrolled/],
     [refusal({ metrics: -1 }), /is a checkpoint, but not one of unrolled train$/],
     [withOption('hidden', -5), /^run\/checkpoint.safetensors: its options cannot be used: --hidden -5: /],

@@ -118,7 +118,8 @@ export function beginning(options: TrainValues, texts: Texts, model: LanguageMod
   return {
     event: 'begin' as const, version, name: texts.name, unit: texts.vocabulary.unit,
     cell, hidden, layers, embed, dropout, batch, window, horizon, clip, optimizer,
-    learningRate: learningRateOf(options), ...recipeOf(options), parameters: countOf(model), symbols: texts.vocabulary.size,
+    learningRate: learningRateOf(options), ...recipeOf(options), parameters: countOf(model),
+    symbols: texts.vocabulary.size,
     trainTokens: texts.train.length, validTokens: texts.valid.length, device: model.device.name,
     seed: options.seed,
   }

@@ -48,8 +48,8 @@ export function drawLoss(history: History): Picture {
       x: stepScale(history), y: { type: log ? 'log' : 'linear', domain }, marginTop: 28, marginBottom: 42,
       marks: [
         gridY(ticks), stepAxis(), valueAxis('nats per token', ticks), unitAxis(domain, log, unit),
-        ...resumeMarks(history),
         ...series(points.map(({ x, y }) => ({ x, y: Math.min(y, top) })), middle),
+        ...resumeMarks(history),
         ...heldMarks(held), ...farMarks(far, top),
       ],
     } }],
