@@ -212,6 +212,18 @@ test('a folder that vanishes: one line', async () => {
     'written: no such file or folder; step \\d+, saved before, is not there any more\n$'))
 })
 
+test('a run that another saved where this one goes is not replaced', async () => {
+  const args = [...onText, '--sample-every', '0', '--out', 'twice', '--json']
+  let other = ''
+  const long = [...args, '--steps', '3000', '--save-every', '3000']
+  const { stderr, how } = await during(place, long, /"step":5,/,
+    () => { other = good(...args, '--steps', '3', '--seed', '2') })
+  assert.is(how, 0, stderr)
+  assert.match(other, '"event":"done","step":3')
+  const seeds = ['twice', 'twice/earlier-1'].map((dir) => metricsOf(at(dir))[0].seed)
+  assert.equal(seeds, [1, 2])
+})
+
 test('a folder is shown so that a shell reads it as it is', () => {
   const shown = ['runs/a-1', 'a b', "it's", '50 $HOME', "$it's \\ `x`"].map(shellWord)
   assert.equal(shown, ['runs/a-1', '"a b"', '"it\'s"', "'50 $HOME'", "'$it'\\''s \\ `x`'"])
