@@ -234,8 +234,8 @@ test('a run that diverges leaves the last save, and says what helps', () => {
   const args = [...onText, '--lr', '1e37', '--steps', '9', '--save-every', '1', '--sample-every', '0']
   const { stderr, status } = run([...args, '--out', 'wild'])
   assert.is(status, 1)
-  assert.match(stderr, new RegExp('^unrolled: train: the run diverged: evaluate: the loss is \\w+; wild ' +
-    'holds the model of step 9, from which --resume would come to the same; try a new run with a smaller ' +
+  assert.match(stderr, new RegExp('^unrolled: train: the run diverged: the loss of step \\d is \\w+; wild ' +
+    'holds the model of step \\d, from which --resume would come to the same; try a new run with a smaller ' +
     '--lr \\(it was 1e\\+37\\) or --clip \\(it was 5\\)\n$'))
   assert.equal(readdirSync(at('wild')).sort(), RUN_FILES)
 })

@@ -11,7 +11,7 @@ import { errorCode, reasonOf } from '../io/reasons.ts'
 import { evalCommand, runEval } from './eval.ts'
 import { gradcheckCommand, runGradcheck } from './gradcheck.ts'
 import { helpText } from './help.ts'
-import { isInterrupted } from './interrupt.ts'
+import { endRun, isInterrupted } from './interrupt.ts'
 import { givenOptions, parseCommand, UsageError, wantsHelp } from './options.ts'
 import type { Command, OptionTable, Values } from './options.ts'
 import { runSample, sampleCommand } from './sample.ts'
@@ -101,18 +101,21 @@ function lineOf(error: unknown): string {
 }
 
 /**
- * What we print cannot be printed: nobody reads on, which is no error, or the disk is full. A Ctrl-C that
- * ends the reader (| tee), or a terminal that was closed, is for us as well: its signal is heard after two
- * turns of the event loop; then we may save.
+ * What we print cannot be printed: nobody reads on, which is no error, or the disk is full. A run that is
+ * under way saves first. A Ctrl-C that ends the reader (| tee), or a terminal that was closed, is for us as
+ * well: its signal is heard after two turns of the event loop.
  */
 function endOfOutput(error: Error): void {
   setImmediate(() => setImmediate(() => {
-    if (isInterrupted()) return
-    if (errorCode(error) === 'EPIPE') process.exit(0)
-    process.stderr.write(`unrolled: the output cannot be written: ${reasonOf(error)}\n`)
-    process.exit(1)
+    if (isInterrupted() || outputEnded) return
+    outputEnded = true
+    const exitCode = errorCode(error) === 'EPIPE' ? 0 : 1
+    if (exitCode === 1) process.stderr.write(`unrolled: the output cannot be written: ${reasonOf(error)}\n`)
+    if (!endRun(exitCode)) process.exit(exitCode)
   }))
 }
+
+let outputEnded = false
 
 process.stdout.on('error', endOfOutput)
 process.stderr.on('error', () => { if (!isInterrupted()) process.exit(1) })

@@ -121,7 +121,7 @@ export function beginning(options: TrainValues, texts: Texts, model: LanguageMod
     learningRate: learningRateOf(options), ...recipeOf(options), parameters: countOf(model),
     symbols: texts.vocabulary.size,
     trainTokens: texts.train.length, validTokens: texts.valid.length, device: model.device.name,
-    seed: options.seed,
+    seed: options.seed, command: ['npx unrolled', ...process.argv.slice(2).map(shellWord)].join(' '),
   }
 }
 
