@@ -183,12 +183,27 @@ test('a file that is damaged in any byte, cut off, of a later version, or someth
   assert.is(lineOf(() => loadCheckpoint(file)).slice(file.length), ': there is no such file')
 })
 
-test('a made-up checkpoint on the command line: one line, no memory for what it claims', () => {
+test('a tensor whose name holds control characters is told without them', () => {
+  const { path, state, notes } = made('named')
+  const data = Float32Array.of(1)
+  const tensors = new Map([...state.tensors, ['evil\x1b[31m\nred', { shape: [1], data }]])
+  writeFileSync(path, encodeCheckpoint({ state: { ...state, tensors }, notes }))
+  const { stderr, status } = run(['train', '--resume', 'named', '--steps', '4'])
+  assert.is(status, 1)
+  assert.match(stderr, /^unrolled: [^\x1b\n]+ load: evil\\u001b\[31m\\u000ared is not known here\n$/)
+})
+
+/** A short run in a folder of this name, and its checkpoint. */
+function made(name: string) {
   writeFileSync(join(place, 'text.txt'), words(60))
-  const made = run(['train', '--data', 'text.txt', ...tiny, '--steps', '3', '--out', 'run'])
-  assert.is(made.status, 0, made.stderr)
-  const path = join(place, 'run/checkpoint.safetensors')
-  const { state, notes } = loadCheckpoint(path)
+  const { status, stderr } = run(['train', '--data', 'text.txt', ...tiny, '--steps', '3', '--out', name])
+  assert.is(status, 0, stderr)
+  const path = join(place, name, 'checkpoint.safetensors')
+  return { path, ...loadCheckpoint(path) }
+}
+
+test('a made-up checkpoint on the command line: one line, no memory for what it claims', () => {
+  const { path, state, notes } = made('run')
   const options = notes.options as Record<string, unknown>
   mkdirSync(join(place, 'empty'))
   const refusal = (changed: Record<string, unknown>, dir = 'run'): string => {
@@ -203,6 +218,7 @@ test('a made-up checkpoint on the command line: one line, no memory for what it 
   for (const [line, wanted] of [
     [refusal({}, 'nowhere'), /^nowhere: there is no such folder$/],
     [refusal({}, 'empty'), /^empty: there is no checkpoint.safetensors in this folder, such as train/],
+    [refusal({}, 'text.txt'), /^text.txt: is a file; the folder that holds checkpoint.safetensors is need/],
     [refusal({ options: null }), /^run\/checkpoint.safetensors: is a checkpoint, but not one of unrolled/],
     [refusal({ metrics: -1 }), /is a checkpoint, but not one of unrolled train$/],
     [withOption('hidden', -5), /^run\/checkpoint.safetensors: its options cannot be used: --hidden -5: /],

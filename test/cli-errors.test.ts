@@ -49,6 +49,11 @@ function refused(code: number, args: readonly string[]): string {
 const usage: [args: string, line: RegExp][] = [
   ['', /^name a command: train, sample, eval, gradcheck/],
   ['trian', /^there is no command trian; did you mean train\?$/],
+  ['help trian', /^there is no command trian; did you mean train\?$/],
+  ['version', /^there is no command version; did you mean --version\?$/],
+  ['fly', /^there is no command fly; npx unrolled --help lists what there is$/],
+  ['--hepl', /^--hepl: is not an option; did you mean --help\?$/],
+  ['-x', /^-x: is not an option; npx unrolled --help lists what there is$/],
   ['train --hiden 8', /^--hiden: is not an option of train; did you mean --hidden\?$/],
   ['train --hidden 0', /^--hidden 0: must be a whole number from 1 to 65536$/],
   ['train --hidden 1e99', /^--hidden 1e99: must be a whole number/],

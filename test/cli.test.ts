@@ -40,6 +40,7 @@ test('--help names every command, and each has its own with an example; --versio
     assert.match(help, new RegExp(`\nExample:\n  npx unrolled ${name} .*\n$`))
     assert.ok(help.split('\n').every((line) => line.length <= 96))
     assert.is(good(name, '--what', 'ever', '-h'), help)
+    assert.is(good('help', name), help)
   }
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
   assert.is(good('--version'), `${version}\n`)
@@ -77,8 +78,8 @@ test('--json: one object a line, with the promised keys in the promised order', 
   ])
   const keys: Record<string, string[]> = {
     begin: ['event', 'version', 'name', 'unit', 'cell', 'hidden', 'layers', 'embed', 'dropout', 'batch',
-      'window', 'horizon', 'clip', 'optimizer', 'learningRate', 'parameters', 'symbols', 'trainTokens',
-      'validTokens', 'device', 'seed'],
+      'window', 'horizon', 'clip', 'optimizer', 'learningRate', 'schedule', 'sumSteps', 'tied', 'parameters',
+      'symbols', 'trainTokens', 'validTokens', 'device', 'seed', 'command'],
     step: ['event', 'step', 'epoch', 'loss', 'bitsPerChar', 'gradNorm', 'clipped', 'learningRate',
       'tokensPerSecond'],
     sample: ['event', 'step', 'text'],
@@ -102,7 +103,7 @@ test('the same seed gives the same bytes and lines, but for the speed; another s
   const once = (dir: string, seed: string) => {
     const out = good(...onText, '--steps', '5', '--layers', '2', '--dropout', '0.3', '--seed', seed,
       '--out', dir, '--json')
-    const told = lines(out).map(({ tokensPerSecond: _, dir: __, ...line }) => line)
+    const told = lines(out).map(({ tokensPerSecond: _, dir: __, command: ___, ...line }) => line)
     return { told, bytes: bytesOf(join(folder, dir)) }
   }
   const [first, second, other] = [once('a', '7'), once('b', '7'), once('c', '8')]
@@ -225,16 +226,19 @@ test('the book by name: what npm start runs', () => {
     ['begin', 'flow', 'step', 'step', 'validation', 'saved', 'done'])
 })
 
-test('a reader that closes the pipe ends the run at once, quietly, and nothing is saved', () => {
+test('a reader that closes the pipe ends the run quietly; what it has learnt is saved', () => {
   const args = [...onText, '--minutes', '5', '--json', '--out', 'closed'].join(' ')
   const started = performance.now()
-  const line = `"${process.execPath}" "${path}" ${args} | head -1; exit $PIPESTATUS`
+  const line = `"${process.execPath}" "${path}" ${args} | head -9; exit $PIPESTATUS`
   const shell = spawnSync('bash', ['-c', line], { cwd: folder, encoding: 'utf8' })
   assert.is(shell.status, 0)
   assert.is(shell.stderr, '')
-  assert.is(lines(shell.stdout).length, 1)
+  assert.is(lines(shell.stdout).length, 9)
   assert.ok(performance.now() - started < 60_000)
-  assert.is(existsSync(join(folder, 'closed')), false)
+  const kept = readdirSync(join(folder, 'closed'))
+  assert.ok(['model.safetensors', 'checkpoint.safetensors'].every((name) => kept.includes(name)), kept.join())
+  const { status, stderr } = run(['sample', '--model', 'closed', '--length', '5'])
+  assert.is(status, 0, stderr)
 })
 
 test.run()

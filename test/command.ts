@@ -59,6 +59,12 @@ export const RUN_FILES = [...SAVED_FILES, 'plots', 'report.html']
 /** The options of the smallest nets that train on `words`. */
 export const tiny = ['--hidden', '8', '--embed', '4', '--batch', '4', '--window', '8']
 
+/** Milliseconds of processor time that a process has had: what others do beside it does not count (Linux). */
+export function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
+  return 10 * (Number(fields[11]) + Number(fields[12])) // utime and stime, in hundredths of a second
+}
+
 /** A hash of a saved model's files, to see whether they were touched. */
 export function bytesOf(dir: string): string {
   const hash = createHash('sha256')

@@ -7,7 +7,8 @@ import { NonFiniteError } from '../src/check.ts'
 import { cpu } from '../src/cpu/device.ts'
 import type { View } from '../src/device.ts'
 import { random } from '../src/random.ts'
-import { tensor } from '../src/tensor.ts'
+import { log, sub } from '../src/ops/elementwise.ts'
+import { tensor, zeros } from '../src/tensor.ts'
 import { evaluate } from '../src/train/evaluate.ts'
 import { languageModel } from '../src/train/language-model.ts'
 import { type StepEvent, train } from '../src/train/loop.ts'
@@ -89,6 +90,20 @@ test('a gradient that is not finite ends the run in one line; no parameter has c
   const error: unknown = await run(optionsOf(model)).catch((e: unknown) => e)
   assert.instance(error, NonFiniteError)
   assert.match((error as NonFiniteError).message, /^the gradient norm of step 1 is NaN; lower the learning/)
+  assert.equal(await values(), before)
+})
+
+test('nor does one whose loss is infinite, though its gradient is not', async () => {
+  const { model } = net()
+  const values = () => Promise.all([...model.parameters.values()].map((x) => x.read()))
+  const before = await values()
+  const impossible: typeof model = {
+    ...model,
+    loss: (logits, targets) => sub(model.loss(logits, targets), log(zeros([], model.device))),
+  }
+  const error: unknown = await run(optionsOf(impossible)).catch((e: unknown) => e)
+  assert.instance(error, NonFiniteError)
+  assert.match((error as NonFiniteError).message, /^the loss of step 1 is Infinity; lower the learning/)
   assert.equal(await values(), before)
 })
 

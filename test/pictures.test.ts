@@ -136,6 +136,11 @@ function colourAt(group: XmlElement, x: number, y: number): string | undefined {
   })?.attributes.get('fill')
 }
 
+test('one measurement is told as one', () => {
+  assert.match(draw(steps(2), flow(1)).get('gradient-flow')!.caption,
+    /^The lag at which the gradient of h has fallen to a thousandth was [^,]+ back at step 1\.$/)
+})
+
 test('the cell state of an LSTM has panels of its own', () => {
   const event = flow(1, 8, 2)
   const { root } = draw(steps(2), { ...event, cells: event.layers }).get('gradient-flow')!

@@ -42,6 +42,16 @@ test('one well-formed page: language, title, a name for each picture, headings i
   assert.equal(all(root, (e) => e.attributes.has('id')), [])
 })
 
+test('the training loss of the table is that of the caption', () => {
+  const { root } = report(steps(60))
+  const [, row] = named(root, 'tr')
+  const [caption] = named(root, 'figcaption')
+  const [, nats] = /^(\d\.\d{4}) nats/.exec(row.children[1].text) ?? []
+  assert.match(row.children[0].text, /^Training loss, middle of the last 6 steps$/)
+  assert.match(caption.text, `Training ended at ${Number(nats).toFixed(3)} nats`)
+  assert.match(caption.text, ', the middle of the last 6 steps.')
+})
+
 test('nothing from elsewhere, no script, light and dark', () => {
   const { html } = report(steps(60), flow(1), sample(60, 'see https://example.org/ for more'))
   const own = html.replaceAll('http://www.w3.org/2000/svg', '').replace(/<pre.*?<\/pre>/gs, '')

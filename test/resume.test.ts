@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { shellWord } from '../src/cli/run-folder.ts'
 import { buildCommand, bytesOf, RUN_FILES, SAVED_FILES, tiny, words } from './command.ts'
 import { during, lastingMetrics, metricsOf, resumedAt } from './runs.ts'
 
@@ -207,15 +208,34 @@ test('a folder that vanishes: one line', async () => {
   const vanish = (): void => { renameSync(at('vanishing'), at('gone')) }
   const { stderr, how } = await during(place, args, /"step":5,/, vanish)
   assert.is(how, 1)
-  assert.match(stderr, /^unrolled: vanishing\/model\.safetensors: cannot be written: no such file [^\n]+\n$/)
+  assert.match(stderr, new RegExp('^unrolled: vanishing/model\\.safetensors: cannot be ' +
+    'written: no such file or folder; step \\d+, saved before, is not there any more\n$'))
+})
+
+test('a run that another saved where this one goes is not replaced', async () => {
+  const args = [...onText, '--sample-every', '0', '--out', 'twice', '--json']
+  let other = ''
+  const long = [...args, '--steps', '3000', '--save-every', '3000']
+  const { stderr, how } = await during(place, long, /"step":5,/,
+    () => { other = good(...args, '--steps', '3', '--seed', '2') })
+  assert.is(how, 0, stderr)
+  assert.match(other, '"event":"done","step":3')
+  const seeds = ['twice', 'twice/earlier-1'].map((dir) => metricsOf(at(dir))[0].seed)
+  assert.equal(seeds, [1, 2])
+})
+
+test('a folder is shown so that a shell reads it as it is', () => {
+  const shown = ['runs/a-1', 'a b', "it's", '50 $HOME', "$it's \\ `x`"].map(shellWord)
+  assert.equal(shown, ['runs/a-1', '"a b"', '"it\'s"', "'50 $HOME'", "'$it'\\''s \\ `x`'"])
+  assert.is(shellWord('a\nb\x1b[31m'), '"a\\nb\\u001b[31m"')
 })
 
 test('a run that diverges leaves the last save, and says what helps', () => {
   const args = [...onText, '--lr', '1e37', '--steps', '9', '--save-every', '1', '--sample-every', '0']
   const { stderr, status } = run([...args, '--out', 'wild'])
   assert.is(status, 1)
-  assert.match(stderr, new RegExp('^unrolled: train: the run diverged: evaluate: the loss is \\w+; wild ' +
-    'holds the model of step 9, from which --resume would come to the same; try a new run with a smaller ' +
+  assert.match(stderr, new RegExp('^unrolled: train: the run diverged: the loss of step \\d is \\w+; wild ' +
+    'holds the model of step \\d, from which --resume would come to the same; try a new run with a smaller ' +
     '--lr \\(it was 1e\\+37\\) or --clip \\(it was 5\\)\n$'))
   assert.equal(readdirSync(at('wild')).sort(), RUN_FILES)
 })

@@ -54,7 +54,7 @@ export function metricsOf(dir: string): Record<string, unknown>[] {
 /** The lines that must be equal however often a run was stopped: all but the speed, and where it was. */
 export function lastingMetrics(dir: string): unknown[] {
   return metricsOf(dir).filter(({ event }) => event !== 'resume' && event !== 'saved')
-    .map(({ tokensPerSecond: _, ...line }) => line)
+    .map(({ tokensPerSecond: _, command: __, ...line }) => line)
 }
 
 /** The steps after which it was gone on with. */

@@ -6,7 +6,7 @@ import type { AnyVocabulary } from '../data/words.ts'
 import { measure, openModel } from './common.ts'
 import { deviceOptions, openDevice } from './device-option.ts'
 import { defineCommand, type Values } from './options.ts'
-import { progress } from './progress.ts'
+import { isTerminal, progress } from './progress.ts'
 import { measuredFields } from './reporter.ts'
 import { heldOutText, lineBreak } from './texts.ts'
 
@@ -35,7 +35,7 @@ export async function runEval(options: Values<typeof evalCommand.options>): Prom
   const before = lineBreak(vocabulary)
   const bar = progress({ stream: process.stderr, isTTY: true })
   const tell = (share: number): void => {
-    if (process.stderr.isTTY) bar.note(`reading ${source}: ${Math.floor(100 * share)} %`)
+    if (isTerminal(process.stderr)) bar.note(`reading ${source}: ${Math.floor(100 * share)} %`)
   }
   const result = await measure(model, ids, { before, streams: options.batch, tell }).finally(bar.done)
   const { loss, bitsPerChar, perplexity, tokens } = result

@@ -16,10 +16,32 @@ export interface Interruption {
   release(): void
 }
 
+/**
+ * For a command that has nothing to save: a signal ends it at once, after `last`.
+ * @returns a function after which signals do what they always do
+ */
+export function endOnSignal(last: () => void): () => void {
+  const end = (signal: Signal): void => {
+    last()
+    process.exit(EXIT_CODES[signal])
+  }
+  const signals = Object.keys(EXIT_CODES) as Signal[]
+  for (const signal of signals) process.on(signal, end)
+  return () => { for (const signal of signals) process.off(signal, end) }
+}
+
 let pending = false
 
 /** Whether a run has been asked to end and is about to. */
 export const isInterrupted = (): boolean => pending
+
+let ask: ((exitCode: number) => void) | null = null
+
+/** Asks a run that listens to end as at a signal, so that it saves; whether there is one. */
+export function endRun(exitCode: number): boolean {
+  ask?.(exitCode)
+  return ask !== null
+}
 
 /**
  * Listens to signals until `release`.
@@ -28,12 +50,15 @@ export const isInterrupted = (): boolean => pending
 export function listenForSignals(now: () => number = () => performance.now()): Interruption {
   let exitCode: number | undefined
   let since = 0
-  const heard = (signal: Signal): void => {
-    if (exitCode !== undefined && now() - since >= SAME) process.exit(EXIT_CODES[signal])
+  ask = (code) => {
     if (exitCode !== undefined) return
-    exitCode = EXIT_CODES[signal]
+    exitCode = code
     since = now()
     pending = true
+  }
+  const heard = (signal: Signal): void => {
+    if (exitCode !== undefined && now() - since >= SAME) process.exit(EXIT_CODES[signal])
+    ask?.(EXIT_CODES[signal])
   }
   const signals: readonly Signal[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
   for (const signal of signals) process.on(signal, heard)
@@ -42,6 +67,7 @@ export function listenForSignals(now: () => number = () => performance.now()): I
     release() {
       for (const signal of signals) process.off(signal, heard)
       pending = false
+      ask = null
     },
   }
 }

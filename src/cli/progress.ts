@@ -31,6 +31,11 @@ export interface ProgressFields {
   tokensPerSecond?: number
 }
 
+/** Whether a line can be drawn again there; a dumb terminal, as in an editor, shows the codes for it. */
+export function isTerminal(stream: { readonly isTTY?: boolean }): boolean {
+  return stream.isTTY === true && process.env.TERM !== 'dumb'
+}
+
 export interface Progress {
   /** Shows where the run is, if it is time to. */
   update(fields: ProgressFields): void

@@ -1,12 +1,14 @@
 // How a training run is told: to a person, a progress line with samples above it; to a program, one JSON
 // object a line. Read next: progress.ts.
 
+import { join } from 'node:path'
+
 import { printable } from '../data/printable.ts'
 import type { AnyVocabulary } from '../data/words.ts'
 import type { LastLossFlow } from '../inspect/last-loss-flow.ts'
 import { type Evaluation, inUnits } from '../train/evaluate.ts'
 import type { StepEvent } from '../train/loop.ts'
-import { progress } from './progress.ts'
+import { isTerminal, progress } from './progress.ts'
 import { shellWord } from './run-folder.ts'
 import type { beginning } from './train-plan.ts'
 
@@ -98,7 +100,7 @@ const FAR_ABOVE = 1.25 // times the loss of the first step, which is that of gue
 
 /** For people: a bar on a terminal, plain lines elsewhere. */
 export function textReporter(unit: Unit): Reporter {
-  const shown = progress({ stream: process.stdout, isTTY: process.stdout.isTTY === true })
+  const shown = progress({ stream: process.stdout, isTTY: isTerminal(process.stdout) })
   const recent: StepEvent[] = []
   let clipped = 0
   let steps = 0 // that were seen
@@ -137,8 +139,9 @@ export function textReporter(unit: Unit): Reporter {
         : `${bitsPerChar.toFixed(3)} bits per character (perplexity ${perplexity.toFixed(2)} ${over})`))
     },
     saved(dir, drawn) {
-      shown.line(`saved ${dir}/model.safetensors and ${dir}/config.json`)
-      if (drawn) shown.line(`drew ${dir}/report.html: the run in pictures, for a browser`)
+      const file = (name: string): string => printable(join(dir, name))
+      shown.line(`saved ${file('model.safetensors')} and ${file('config.json')}`)
+      if (drawn) shown.line(`drew ${file('report.html')}: the run in pictures, for a browser`)
     },
     interrupted(step, dir) {
       shown.done()

@@ -5,9 +5,8 @@
 //   model.safetensors, config.json     the model, at each save: sample and eval can be used at any time
 //   checkpoint.safetensors   takes its place last, in one rename: with it the save has happened
 //
-// Nothing is made before the first save. A run that had not ended gives way then, to DIR/earlier-1; one that
-// had ended is replaced. Saving reads and draws nothing: it cannot change a number. Read next: lock.ts,
-// metrics-file.ts, resume.ts, ../io/node-checkpoint.ts.
+// Nothing is made before the first save. Then a run that had not ended, or was saved there meanwhile, gives
+// way, to DIR/earlier-1; another is replaced. Saving reads and draws nothing: it cannot change a number.
 
 import * as fs from 'node:fs'
 import { join } from 'node:path'
@@ -56,6 +55,7 @@ export class RunFolder {
   private place = { told: true, metrics: 0 } // of the last mark
   private savedAt = performance.now()
   private pause = PAUSE
+  private readonly found: number | undefined // when the checkpoint was made that lay there at first
 
   /** @throws UnrolledError when another run writes there */
   constructor(options: RunFolderOptions) {
@@ -63,6 +63,7 @@ export class RunFolder {
     this.options = options
     this.metrics = new MetricsFile(join(options.dir, METRICS))
     checkUnlocked(options.dir)
+    this.found = checkpointTime(options.dir)
   }
 
   /** Goes on with the run whose checkpoint is there: its metrics are cut back to it. Lines to be told. */
@@ -134,7 +135,8 @@ export class RunFolder {
     ensureFolder(this.dir)
     this.take()
     writeTogether([{ path: this.metrics.path, contents: this.metrics.text }, ...files], () => {
-      if (hasUnfinishedRun(this.dir)) moveAway(this.dir)
+      const another = checkpointTime(this.dir) !== this.found // has been saved there since we began
+      if (another || hasUnfinishedRun(this.dir)) moveAway(this.dir)
     })
     this.metrics.open()
   }
@@ -150,16 +152,24 @@ export class RunFolder {
       action()
     } catch (error) {
       if (!(error instanceof UnrolledError)) throw error
-      const { savedStep: step } = this
-      throw new UnrolledError(`${error.message}; ` + (step === undefined ? 'nothing was saved'
-        : `step ${step}, saved before, is whole: npx unrolled train --resume ${shellWord(this.dir)}`))
+      throw new UnrolledError(`${error.message}; ${this.whatIsLeft()}`)
     }
+  }
+
+  private whatIsLeft(): string {
+    const { dir, savedStep: step } = this
+    if (step === undefined) return 'nothing was saved'
+    if (!fs.existsSync(join(dir, CHECKPOINT))) return `step ${step}, saved before, is not there any more`
+    return `step ${step}, saved before, is whole: npx unrolled train --resume ${shellWord(dir)}`
   }
 }
 
-/** A folder's name as it can be typed. */
+/** A folder's name as it can be typed; one with control characters cannot, and is only shown. */
 export function shellWord(dir: string): string {
-  return /^[\w./-]+$/.test(dir) ? dir : JSON.stringify(dir)
+  if (/^[\w./-]+$/.test(dir)) return dir
+  if (/\p{C}/u.test(dir)) return printable(dir)
+  const needsSingle = process.platform !== 'win32' && /["$`\\!]/.test(dir)
+  return needsSingle ? `'${dir.replaceAll("'", "'\\''")}'` : `"${dir}"`
 }
 
 /** DIR/earlier-1, or the first such number that holds no whole run. */
@@ -168,6 +178,11 @@ export function earlierFolder(dir: string): string {
     const path = join(dir, `earlier-${n}`)
     if (!fs.existsSync(join(path, CHECKPOINT))) return path
   }
+}
+
+/** In milliseconds; undefined when there is none. */
+function checkpointTime(dir: string): number | undefined {
+  return fs.statSync(join(dir, CHECKPOINT), { throwIfNoEntry: false })?.mtimeMs
 }
 
 function moveAway(dir: string): void {

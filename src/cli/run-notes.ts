@@ -1,7 +1,7 @@
 // What a run's checkpoint keeps beside the training's own numbers. Read next: run-folder.ts, which writes it;
 // resume.ts, which goes on from it.
 
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { UnrolledError } from '../check.ts'
@@ -32,6 +32,9 @@ export interface RunNotes {
 export function readRun(dir: string): { state: TrainingState, notes: RunNotes } {
   const path = join(dir, CHECKPOINT)
   if (!existsSync(dir)) throw new UnrolledError(`${printable(dir)}: there is no such folder`)
+  if (!statSync(dir).isDirectory()) {
+    throw new UnrolledError(`${printable(dir)}: is a file; the folder that holds ${CHECKPOINT} is needed`)
+  }
   if (!existsSync(path)) {
     throw new UnrolledError(`${printable(dir)}: there is no ${CHECKPOINT} in this folder, such as train ` +
       '--out DIR makes')

@@ -7,6 +7,7 @@ import { random } from '../random.ts'
 import { sample } from '../train/evaluate.ts'
 import { breathe, LARGEST_SEED, neverDrawn, opening, openModel, say } from './common.ts'
 import { deviceOptions, openDevice } from './device-option.ts'
+import { endOnSignal } from './interrupt.ts'
 import { defineCommand, UsageError, type Values } from './options.ts'
 
 export const sampleCommand = defineCommand({
@@ -21,7 +22,8 @@ export const sampleCommand = defineCommand({
     topP: {
       type: 'range', above: 0, to: 1, help: 'draw among the likeliest that together reach this probability',
     },
-    length: { type: 'count', default: 500, help: 'characters, or words, to draw' },
+    length: { type: 'count', help: 'characters, or words, to draw; 500 by default' },
+    stream: { type: 'flag', help: 'go on until Ctrl-C, unless --length is given' },
     seed: { type: 'countOrZero', max: LARGEST_SEED, default: 1, help: 'another seed, another text' },
     ...deviceOptions,
   },
@@ -30,13 +32,15 @@ export const sampleCommand = defineCommand({
 
 /** Prints the prompt and what the model makes of it; the exit code. */
 export async function runSample(options: Values<typeof sampleCommand.options>): Promise<number> {
-  const { prompt, temperature, topK, topP, length } = options
+  const { prompt, temperature, topK, topP, stream } = options
+  const length = options.length ?? (stream ? Number.MAX_SAFE_INTEGER : 500)
   if (prompt === '') {
     throw new UsageError('--prompt: is empty; leave it out to begin at the beginning of a line')
   }
   const { model, vocabulary } = openModel(options.model, await openDevice(options))
   const start = prompt === undefined ? opening(vocabulary) : vocabulary.encodeOpening(prompt, '--prompt')
   if (prompt !== undefined) warnOfUnknown(prompt, vocabulary)
+  const release = endOnSignal(() => { process.stdout.write('\n') })
   await say(prompt ?? '')
   let begun = prompt !== undefined // empty lines before the text's first are not shown
   let before = start.at(-1)
@@ -49,6 +53,7 @@ export async function runSample(options: Values<typeof sampleCommand.options>): 
     if (begun) await say(piece)
     await breathe()
   }
+  release()
   await say('\n')
   return 0
 }

@@ -118,10 +118,17 @@ export function beginning(options: TrainValues, texts: Texts, model: LanguageMod
   return {
     event: 'begin' as const, version, name: texts.name, unit: texts.vocabulary.unit,
     cell, hidden, layers, embed, dropout, batch, window, horizon, clip, optimizer,
-    learningRate: learningRateOf(options), parameters: countOf(model), symbols: texts.vocabulary.size,
+    learningRate: learningRateOf(options), ...recipeOf(options), parameters: countOf(model),
+    symbols: texts.vocabulary.size,
     trainTokens: texts.train.length, validTokens: texts.valid.length, device: model.device.name,
-    seed: options.seed,
+    seed: options.seed, command: ['npx unrolled', ...process.argv.slice(2).map(shellWord)].join(' '),
   }
+}
+
+/** The rest of what the numbers depend on, as far as it was asked for. */
+function recipeOf(options: TrainValues) {
+  const { schedule, decay, decayAfter, sumSteps, tie, init, minCount } = resolved(options)
+  return { schedule, decay, decayAfter, sumSteps, tied: tie, init, minCount }
 }
 
 /** Commands that make sense after this run, each a line that can be typed. */

@@ -16,6 +16,11 @@ export function printable(text: string): string {
   return PLAIN.test(short) ? short : JSON.stringify(short).replace(UNSAFE, escapeUnit)
 }
 
+/** A line of ours that may quote names from outside: their control characters escaped. */
+export function oneLine(line: string): string {
+  return line.replace(UNSAFE, escapeUnit)
+}
+
 /** `U+00E9`, the way Unicode writes a code point. */
 export function codePointName(symbol: string): string {
   return `U+${(symbol.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`

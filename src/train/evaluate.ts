@@ -146,17 +146,34 @@ export function choose(
   }
   checkCount('sample: top-k', topK)
   if (!(topP > 0 && topP <= 1)) throw new UnrolledError(`sample: top-p is ${topP}; it must lie in (0, 1]`)
-  if (!Array.from(logits).every(Number.isFinite)) {
-    throw new NonFiniteError('sample: the model gives values that are not finite; its training went wrong')
+  const { length } = logits
+  let largest = -Infinity
+  for (let v = 0; v < length; v++) {
+    if (!Number.isFinite(logits[v])) {
+      throw new NonFiniteError('sample: the model gives values that are not finite; its training went wrong')
+    }
+    if (v !== without) largest = Math.max(largest, logits[v])
   }
-  // Likeliest first; of two that are equal, the one with the smaller index (the sort is stable).
-  const order = Array.from({ length: logits.length }, (_, v) => v).filter((v) => v !== without)
-    .sort((a, b) => logits[b] - logits[a])
-  checkThat(order.length > 0, () => `sample: without ${without} no symbol is left to draw`)
-  const largest = logits[order[0]]
-  const weights = order.slice(0, topK).map((v) => Math.exp((logits[v] - largest) / temperature))
-  const total = weights.reduce((sum, w) => sum + w, 0)
+  checkThat(largest > -Infinity, () => `sample: without ${without} no symbol is left to draw`)
+  const weights = new Float64Array(length)
+  for (let v = 0; v < length; v++) {
+    if (v !== without) weights[v] = Math.exp((logits[v] - largest) / temperature)
+  }
+  if (topK < length || topP < 1) keepLikeliest(weights, topK, topP)
+  return rng.categorical(weights)
+}
+
+/** Keeps the k largest weights, and of these the fewest that reach the share p of their sum; else 0. */
+function keepLikeliest(weights: Float64Array, k: number, p: number): void {
+  const likeliest = weights.toSorted().reverse().subarray(0, k)
+  const total = likeliest.reduce((sum, w) => sum + w, 0)
   let count = 0
-  for (let reached = 0; count < weights.length && reached < topP * total; count++) reached += weights[count]
-  return order[rng.categorical(weights.slice(0, Math.max(1, count)))]
+  for (let reached = 0; count < likeliest.length && (count === 0 || reached < p * total); count++) {
+    reached += likeliest[count]
+  }
+  const least = likeliest[count - 1]
+  let equal = count - likeliest.indexOf(least) // how many of the least are kept: those that come first
+  for (let v = 0; v < weights.length; v++) {
+    if (weights[v] < least || (weights[v] === least && equal-- <= 0)) weights[v] = 0
+  }
 }

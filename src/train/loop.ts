@@ -11,7 +11,7 @@
 import { checkCount, UnrolledError } from '../check.ts'
 import { Streams } from '../data/streams.ts'
 import { lastLossFlow, type LastLossFlow } from '../inspect/last-loss-flow.ts'
-import { mul } from '../ops/elementwise.ts'
+import { isFinite, mul } from '../ops/elementwise.ts'
 import { stack } from '../ops/move.ts'
 import type { Random } from '../random.ts'
 import { unowned, untracked } from '../scope.ts'
@@ -240,13 +240,16 @@ export class Training {
     try {
       const { loss, grads } = bptt.step(tape, this.upload(inputs), this.upload(targets))
       const { norm, clipped, finite, grads: bounded } = clipByGlobalNorm(grads, clip)
-      optimizer.update(model.parameters, bounded, { applyIf: finite, learningRate })
+      // a loss of infinity can have a finite gradient: a target to which the net gives no probability at all
+      const applyIf = untracked(() => mul(finite, isFinite(loss)))
+      optimizer.update(model.parameters, bounded, { applyIf, learningRate })
       told = tape.keep(untracked(() => stack([loss, norm, clipped])))
     } finally {
       tape.close()
     }
     const [total, gradNorm, clipped] = await told.read().finally(() => told.dispose())
     checkNorm(gradNorm, `the gradient norm of step ${this.taken + 1}`)
+    checkNorm(total, `the loss of step ${this.taken + 1}`)
     return { ...inUnits(sumSteps ? total / window : total), gradNorm, clipped: clipped === 1 }
   }
 

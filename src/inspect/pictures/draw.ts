@@ -48,8 +48,8 @@ function drawGradientNorm(history: History): Picture {
       { height: 270, options: {
         x: stepScale(history), y: { type: 'log', domain }, marginTop: 26, marginBottom: 24,
         marks: [
-          gridY(ticks), stepAxis(null), valueAxis('norm before clipping', ticks), ...resumeMarks(history),
-          ...series(norms), ...clipMarks(clip),
+          gridY(ticks), stepAxis(null), valueAxis('norm before clipping', ticks),
+          ...series(norms), ...resumeMarks(history), ...clipMarks(clip),
         ],
       } },
       sharePanel(history),
@@ -100,8 +100,9 @@ function drawLearningRate(history: History, rates: readonly Point[]): Picture {
     panels: [{ height: 200, options: {
       x: stepScale(history), y: { type: log ? 'log' : 'linear', domain }, marginTop: 26, marginBottom: 42,
       marks: [
-        gridY(ticks), stepAxis(), valueAxis('learning rate', ticks), ...resumeMarks(history),
+        gridY(ticks), stepAxis(), valueAxis('learning rate', ticks),
         lineY(shown, { x: 'x', y: 'y', ...stroke('train'), strokeWidth: 2, curve: 'step' }),
+        ...resumeMarks(history),
       ],
     } }],
   })

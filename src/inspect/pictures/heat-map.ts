@@ -173,7 +173,7 @@ function legendPanel(shades: Shades): Panel {
     marks: [
       cells(norms, { columns: steps, rows: [0, 1] }, shades),
       axisX(roundValues(from, to, true), {
-        label: 'norm of dLoss/dh (root mean square over the streams)', labelAnchor: 'center',
+        label: 'norm of dLoss/dh, or dLoss/dc (root mean square over the streams)', labelAnchor: 'center',
         labelArrow: 'none', ticks: 1000, tickFormat: tidy,
       }),
     ],
@@ -190,9 +190,11 @@ function captionOf(flows: readonly FlowRecord[], maps: readonly Map2D[]): string
   const [first, last] = [flows[0], flows[flows.length - 1]]
   const said = first.layers.map((row, k) => {
     const layer = first.layers.length > 1 ? `in layer ${k + 1} ` : ''
-    return `${layer}from ${reach(row, first.lags)} back at step ${count(first.step)} to ` +
-      `${reach(last.layers[k], last.lags)} at step ${count(last.step)}`
+    const before = `${reach(row, first.lags)} back at step ${count(first.step)}`
+    if (flows.length === 1) return layer + before
+    return `${layer}from ${before} to ${reach(last.layers[k], last.lags)} at step ${count(last.step)}`
   })
+  const verb = flows.length === 1 ? 'was' : 'went'
   const panels = maps.length > 1 ? ` Panels: ${maps.map(({ name }) => name).join('; ')}.` : ''
-  return `The lag at which the gradient of h has fallen to a thousandth went ${said.join(', ')}.${panels}`
+  return `The lag at which the gradient of h has fallen to a thousandth ${verb} ${said.join(', ')}.${panels}`
 }

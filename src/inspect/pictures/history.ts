@@ -5,6 +5,8 @@
 // A run that was stopped and taken up again is one history; what it told twice counts once, as told last. A
 // line that is not whole (the disk was full, the plug was pulled) is left out. Read next: draw.ts.
 
+import { median } from './thin.ts'
+
 export interface StepRecord {
   readonly step: number
   /** nats per token */
@@ -98,4 +100,11 @@ export function historyOf(events: readonly Event[]): History {
 function lastOfEach<R extends { step: number }>(events: readonly Event[]): R[] {
   const byStep = new Map(events.map((event) => [Number(event.step), event as Event & R]))
   return [...byStep.values()].sort((a, b) => a.step - b.step)
+}
+
+/** The training loss at the end, and what it is the middle value of: single steps jump. */
+export function endOf(steps: readonly StepRecord[]): { loss: number, over: string } {
+  const recent = steps.slice(-Math.min(100, Math.ceil(steps.length / 10)))
+  const over = recent.length === 1 ? 'last step' : `middle of the last ${recent.length} steps`
+  return { loss: median(recent.map(({ loss }) => loss)), over }
 }

@@ -5,7 +5,7 @@
 
 import { dot, gridY, type Markish, text } from './plot.ts'
 
-import type { History } from './history.ts'
+import { endOf, type History } from './history.ts'
 import { fill, type Picture, picture } from './picture.ts'
 import { brief, count, extent, roundValues, stepAxis, stepScale, tidy, valueAxis } from './scales.ts'
 import { heldMarks, PLACES, resumeMarks, series, smoothed } from './series.ts'
@@ -41,15 +41,15 @@ export function drawLoss(history: History): Picture {
   const far = points.filter(({ y }) => y > top)
   const ticks = roundValues(domain[0], domain[1], log)
   return picture({
-    name: 'loss', title: `Loss and ${unit.name}`, caption: captionOf(history, middle, far, unit),
+    name: 'loss', title: `Loss and ${unit.name}`, caption: captionOf(history, far, unit),
     look: 'Pale: each step. Line: the middle of the steps around. Dots: text that is never trained on; ' +
-      'a gap is overfitting.',
+      'if they rise, it is overfitting.',
     panels: [{ height: 330, options: {
       x: stepScale(history), y: { type: log ? 'log' : 'linear', domain }, marginTop: 28, marginBottom: 42,
       marks: [
         gridY(ticks), stepAxis(), valueAxis('nats per token', ticks), unitAxis(domain, log, unit),
-        ...resumeMarks(history),
         ...series(points.map(({ x, y }) => ({ x, y: Math.min(y, top) })), middle),
+        ...resumeMarks(history),
         ...heldMarks(held), ...farMarks(far, top),
       ],
     } }],
@@ -89,13 +89,13 @@ function farMarks(far: readonly Point[], top: number): Markish[] {
 }
 
 function captionOf(
-  { steps, tests, validations }: History, middle: readonly Point[], far: readonly Point[], unit: Unit,
+  { steps, tests, validations }: History, far: readonly Point[], unit: Unit,
 ): string {
-  const last = middle[middle.length - 1]
+  const { loss, over } = endOf(steps)
   const best = validations.reduce((a, b) => b.loss < a.loss ? b : a, validations[0])
   const [, highest] = extent(far.map(({ y }) => y))
   return [
-    `Training ended near ${unit.tell(last.y)} at step ${count(steps[steps.length - 1].step)}.`,
+    `Training ended at ${unit.tell(loss)}, the ${over}.`,
     best ? `Best validation: ${unit.tell(best.loss)} at step ${count(best.step)}.`
       : 'No validation was made.',
     ...tests.slice(-1).map(({ loss }) => `Test: ${unit.tell(loss)}.`),

@@ -2,7 +2,7 @@
 // network and no script, follows the reader's light or dark setting, and every piece of text in it that came
 // from outside (samples, names of files) is escaped. Read next: draw.ts, NOTES.md on what they show.
 
-import type { History, LossRecord, SampleRecord } from './history.ts'
+import { endOf, type History, type LossRecord, type SampleRecord } from './history.ts'
 import type { Picture } from './picture.ts'
 import { median, pieces } from './thin.ts'
 import { escapeText } from './svg.ts'
@@ -64,9 +64,8 @@ function numbersOf(history: History): string {
   const clipped = steps.filter((step) => step.clipped).length
   const rows: [string, string][] = [['Steps', number(last.step)]]
   const told = (loss: number) => lossIn(settings.unit, loss)
-  const recent = steps.slice(-Math.min(100, Math.ceil(steps.length / 10)))
-  const some = recent.length === 1 ? 'last step' : `middle of the last ${recent.length} steps`
-  rows.push([`Training loss, ${some}`, told(median(recent.map(({ loss }) => loss)))])
+  const { loss, over } = endOf(steps)
+  rows.push([`Training loss, ${over}`, told(loss)])
   if (final) rows.push(['Validation, at the end', `${told(final.loss)} at step ${number(final.step)}`])
   if (best && best !== final) {
     rows.push(['Validation, best', `${told(best.loss)} at step ${number(best.step)}`])

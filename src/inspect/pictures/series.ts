@@ -12,14 +12,14 @@ export const PLACES = 320
 /** Up to how many steps each is shown as a dot. */
 export const FEW = 40
 
-/** Where the run was taken up again. */
+/** Where the run was taken up again; drawn after the curves, so that its word is read on them. */
 export function resumeMarks({ resumes }: History): Markish[] {
   if (resumes.length === 0) return []
   const label = (step: number, k: number) => k === resumes.length - 1 ? 'resumed' : ''
   return [
     ruleX([...resumes], { ...stroke('quiet'), strokeDasharray: '2,3' }),
     text([...resumes], { x: (step: number) => step, text: label, frameAnchor: 'top', dy: 2, dx: -3,
-      textAnchor: 'end', ...fill('quiet') }),
+      textAnchor: 'end', ...fill('quiet'), ...HALO }),
   ]
 }
 
