@@ -119,7 +119,11 @@ export interface Device {
   /** target += x, element by element */
   accumulate(target: View, x: View): void
 
-  /** ops that do the work of many in one; without them the same is composed of the primitives above */
+  // Ops that do the work of many; without them the same is composed of the primitives above
+  /** y_i = x_i (u_i > limit ? factor : 0), with u as `uniform` draws it */
+  dropout?(
+    x: View, limit: number, factor: number, key: readonly [number, number], counter: number,
+  ): Memory
   readonly fused?: FusedOps
   readonly loss?: LossOps
   readonly flat?: FlatOps

@@ -12,8 +12,12 @@ import type { Device, View } from '../src/device.ts'
 import { rules } from '../src/gpu/flat.ts'
 import { embedding, linear } from '../src/nn/linear.ts'
 import { lstm } from '../src/nn/lstm.ts'
+import { dropout } from '../src/ops/dropout.ts'
+import { mul } from '../src/ops/elementwise.ts'
+import { sum } from '../src/ops/reduce.ts'
 import { random } from '../src/random.ts'
 import { Scope } from '../src/scope.ts'
+import { Tape } from '../src/tape.ts'
 import { tensor, type Tensor, zeros } from '../src/tensor.ts'
 import { clipByGlobalNorm } from '../src/train/clip.ts'
 import { type SequenceModel, sequenceModel } from '../src/train/language-model.ts'
@@ -105,6 +109,26 @@ test('with an lstm: one submission, one read, at most 2 T + 12 + 16 dispatches',
   const { dispatches, ...rest } = await costOfStep(model, adam({ learningRate: 0.01 }))
   assert.ok(dispatches <= 2 * T + 28, `${dispatches} dispatches`)
   assert.equal(rest, { submissions: 1, reads: 1 })
+})
+
+test('dropout is one dispatch each way, the same bits as composed', async () => {
+  for (const [n, position] of [[1, 0], [65, 3], [257, 2 ** 32 - 100], [70_000, 1]]) {
+    const run = (f: <R>(g: () => R) => R) => {
+      using tape = new Tape()
+      const x = draws(3, [n]).get('p0')!
+      const rng = random(8)
+      rng.position = position
+      const { dispatches } = gpu.recorder
+      const y = f(() => dropout(x, 0.3, rng))
+      const spent = gpu.recorder.dispatches - dispatches
+      const [dx] = tape.gradients(sum(mul(y, y)), [x])
+      assert.is(rng.position, position + n)
+      return { spent, kept: tape.keep([y, dx]) }
+    }
+    const [one, other] = [run((g) => g()), run(composed)]
+    assert.equal([one.spent, other.spent], [1, 4])
+    for (const k of [0, 1]) assert.equal(await one.kept[k].read(), await other.kept[k].read(), `${n}`)
+  }
 })
 
 /** Tensors of these sizes, by name. */

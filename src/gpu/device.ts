@@ -152,6 +152,12 @@ export class GpuDevice implements Gpu {
     return elementwise.uniform(this, length, key, counter)
   }
 
+  dropout(
+    x: View, limit: number, factor: number, key: readonly [number, number], counter: number,
+  ): Memory {
+    return elementwise.dropout(this, x, limit, factor, key, counter)
+  }
+
   accumulate(target: View, x: View): void {
     target.memory.version++
     elementwise.accumulate(this, target, x)

@@ -96,6 +96,21 @@ export function uniform(
   return y
 }
 
+export function dropout(
+  device: GpuDevice, x: View, limit: number, factor: number, key: readonly [number, number], counter: number,
+): Memory {
+  const length = sizeOf(x.shape)
+  const X = device.floats('dropout', x)
+  const y = device.take(length)
+  const [low, high] = [counter >>> 0, Math.floor(counter / 2 ** 32)]
+  device.launch({
+    kernel: 'dropout', buffers: [X, y.buffer!],
+    values: [length, x.offset, ...key, low, high, float(limit), float(factor)],
+    grid: gridFor(length, WORKGROUP),
+  })
+  return y
+}
+
 export function accumulate(device: GpuDevice, target: View, x: View): void {
   const [to, from] = [device.floats('accumulate', target), device.floats('accumulate', x)]
   const length = sizeOf(x.shape)

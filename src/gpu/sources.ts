@@ -7,6 +7,7 @@ import clipParts from '../../kernels/clip_parts.wgsl'
 import clipScale from '../../kernels/clip_scale.wgsl'
 import crossEntropy from '../../kernels/cross_entropy.wgsl'
 import crossEntropyGradient from '../../kernels/cross_entropy_gradient.wgsl'
+import dropout from '../../kernels/dropout.wgsl'
 import fill from '../../kernels/fill.wgsl'
 import functions from '../../kernels/functions.wgsl'
 import gatesElman from '../../kernels/gates_elman.wgsl'
@@ -21,6 +22,7 @@ import matmulParts from '../../kernels/matmul_parts.wgsl'
 import matmulSkinny from '../../kernels/matmul_skinny.wgsl'
 import matmulTiled from '../../kernels/matmul_tiled.wgsl'
 import oneHot from '../../kernels/one_hot.wgsl'
+import philox from '../../kernels/philox.wgsl'
 import place from '../../kernels/place.wgsl'
 import recurrenceBackward from '../../kernels/recurrence_backward.wgsl'
 import recurrenceForward from '../../kernels/recurrence_forward.wgsl'
@@ -44,10 +46,10 @@ import updateSgd from '../../kernels/update_sgd.wgsl'
 import window from '../../kernels/window.wgsl'
 
 export const sources = {
-  accumulate, binary, clipNorm, clipParts, clipScale, crossEntropy, crossEntropyGradient, fill, functions,
-  gatesElman, gatesGru, gatesLstm, gather,
+  accumulate, binary, clipNorm, clipParts, clipScale, crossEntropy, crossEntropyGradient, dropout, fill,
+  functions, gatesElman, gatesGru, gatesLstm, gather,
   matmulBlock, matmulJoin, matmulLanes, matmulNaive, matmulParts, matmulSkinny, matmulTiled,
-  oneHot, place, recurrenceBackward, recurrenceForward, recurrenceHandBack, recurrenceLanes,
+  oneHot, philox, place, recurrenceBackward, recurrenceForward, recurrenceHandBack, recurrenceLanes,
   recurrencePack, recurrenceProduct, recurrenceProject,
   reduce, reduceRows, reverseTime, scatterAdd, select, unary, uniform,
   update, updateAdagrad, updateAdam, updateRmsprop, updateSgd, window,

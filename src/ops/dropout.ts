@@ -4,6 +4,7 @@
 // Next: ../random.ts for the generator; nn/recurrent.ts for its place between layers.
 
 import { checkThat } from '../check.ts'
+import { mayFuse } from '../context.ts'
 import type { Random } from '../random.ts'
 import { record } from '../tape.ts'
 import { checkFloats, type Tensor } from '../tensor.ts'
@@ -16,7 +17,18 @@ export function dropout(x: Tensor, p: number, rng: Random): Tensor {
   checkThat(p === 0 || typeof rng?.take === 'function', () =>
     'dropout: it needs a generator; pass random(seed), or the generator that made the weights')
   if (p === 0) return x
-  return mul(x, mul(greater(uniformLike(x, rng), p - 2 ** -25), 1 / (1 - p)))
+  const [limit, factor] = [p - 2 ** -25, 1 / (1 - p)] // u is a multiple of 2^-24
+  if (x.device.dropout && mayFuse()) return masked(x, limit, factor, rng.key, rng.take(x.size))
+  return mul(x, mul(greater(uniformLike(x, rng), limit), factor))
+}
+
+/** The same as one op, which keeps no mask: for the gradient, dy is masked by the same numbers. */
+function masked(
+  x: Tensor, limit: number, factor: number, key: readonly [number, number], counter: number,
+): Tensor {
+  const memory = x.device.dropout!(x, limit, factor, key, counter)
+  return record('dropout', [x], { memory, shape: x.shape }, (dy) =>
+    [() => masked(dy, limit, factor, key, counter)])
 }
 
 /** A tensor of x's shape with uniform numbers in [0, 1); no gradient, on purpose. */
