@@ -8,21 +8,16 @@ struct Params { count: u32, most: f32 } // an infinite bound comes as the larges
 @group(0) @binding(0) var<storage, read> parts: array<f32>;
 @group(0) @binding(1) var<storage, read_write> scalars: array<f32>;
 
-var<workgroup> partial: array<f32, 64>;
-
 {{functions}}
+{{together}}
 
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) k: u32) {
   var total = 0.0;
   for (var i = k; i < params.count; i += 64u) { total += parts[i]; }
-  partial[k] = total;
-  for (var half = 32u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (k < half) { partial[k] += partial[k + half]; }
-  }
+  total = sumOfAll(total, k);
   if (k > 0u) { return; }
-  let norm = sqrt(partial[0]);
+  let norm = sqrt(total);
   // no quotient is needed where it would be above 1, and might be more than a float holds
   let within = isFinite(norm) && norm + 1e-6 <= params.most;
   let scale = select(minimum(params.most / (norm + 1e-6), 1.0), 1.0, within);

@@ -8,7 +8,8 @@ struct Params { length: u32 }
 @group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read_write> parts: array<f32>;
 
-var<workgroup> partial: array<f32, 64>;
+{{functions}}
+{{together}}
 
 @compute @workgroup_size(64)
 fn main(
@@ -17,10 +18,6 @@ fn main(
 ) {
   var total = 0.0;
   for (var i = group.x * 64u + k; i < params.length; i += groups.x * 64u) { total += g[i] * g[i]; }
-  partial[k] = total;
-  for (var half = 32u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (k < half) { partial[k] += partial[k + half]; }
-  }
-  if (k == 0u) { parts[group.x] = partial[0]; }
+  total = sumOfAll(total, k);
+  if (k == 0u) { parts[group.x] = total; }
 }

@@ -11,9 +11,8 @@ struct Params { N: u32, V: u32, offset: u32, offsetTargets: u32, ignore: i32, fa
 @group(0) @binding(2) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
 
-var<workgroup> partial: array<f32, 64>;
-
 {{functions}}
+{{together}}
 
 @compute @workgroup_size(64)
 fn main(
@@ -25,27 +24,18 @@ fn main(
   let start = params.offset + n * params.V;
   var m = bitcast<f32>(0xff800000u | (params.V & 0u)); // -infinity
   for (var v = k; v < V; v += 64u) { m = maximum(m, x[start + v]); }
-  partial[k] = m;
-  for (var half = 32u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (k < half) { partial[k] = maximum(partial[k], partial[k + half]); }
-  }
-  m = workgroupUniformLoad(&partial[0]);
+  m = largestOfAll(m, k);
   if (!isFinite(m)) { m = 0.0; }
   var sum = 0.0;
   for (var v = k; v < V; v += 64u) { sum += expOf(x[start + v] - m); }
-  partial[k] = sum;
-  for (var half = 32u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (k < half) { partial[k] += partial[k + half]; }
-  }
+  sum = sumOfAll(sum, k);
   if (k > 0u || n >= params.N) { return; }
   sums[2u * n] = m;
-  sums[2u * n + 1u] = partial[0];
+  sums[2u * n + 1u] = sum;
   let label = targets[params.offsetTargets + n];
   if (label == params.ignore) {
     losses[n] = 0.0;
   } else {
-    losses[n] = params.factor * (logOf(partial[0]) - (x[start + u32(label)] - m));
+    losses[n] = params.factor * (logOf(sum) - (x[start + u32(label)] - m));
   }
 }

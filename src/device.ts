@@ -127,6 +127,7 @@ export interface Device {
   readonly fused?: FusedOps
   readonly loss?: LossOps
   readonly flat?: FlatOps
+  readonly rows?: RowOps
 }
 
 // The second table. Each of these ops has a composed form, which is its definition; a device may lack them.
@@ -253,4 +254,27 @@ export interface FlatOps {
    */
   clip(gradients: readonly View[], max: number): { gradients: Memory, scalars: Memory }
   update(update: FlatUpdate): void
+}
+
+/** y = (x - mean) / sqrt(mean((x - mean)^2) + eps) weight + bias along rows; not centred, the mean is 0. */
+export interface Norm {
+  /** [N, D] */
+  readonly x: View
+  /** [D] */
+  readonly weight: View | null
+  readonly bias: View | null
+  readonly eps: number
+  readonly centred: boolean
+}
+
+/** What works along rows, forward and back: ops/softmax.ts and ops/norm.ts define it. */
+export interface RowOps {
+  /** softmax, or its logarithm, of each row of x [N, D] */
+  softmax(x: View, log: boolean): Memory
+  /** dx, from y and dy [N, D] */
+  softmaxGradient(y: Memory, dy: View, log: boolean): Memory
+  /** and the mean and 1 / sqrt(...) of each row, for the gradient */
+  norm(norm: Norm): { y: Memory, moments: Memory }
+  /** dx, and dy (x - mean) / sqrt(...), whose sum over the rows is d(weight) [N, D] */
+  normGradient(norm: Norm, moments: Memory, dy: View): { dx: Memory, scaled: Memory }
 }

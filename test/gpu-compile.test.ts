@@ -16,10 +16,10 @@ import { elman } from '../src/nn/elman.ts'
 import { gru } from '../src/nn/gru.ts'
 import { lstm } from '../src/nn/lstm.ts'
 import { unroll } from '../src/nn/unroll.ts'
-import { layerNorm } from '../src/ops/norm.ts'
+import { layerNorm, rmsNorm } from '../src/ops/norm.ts'
 import { crossEntropy } from '../src/ops/loss.ts'
 import { dropout } from '../src/ops/dropout.ts'
-import { softmax } from '../src/ops/softmax.ts'
+import { logSoftmax, softmax } from '../src/ops/softmax.ts'
 import { sum } from '../src/ops/reduce.ts'
 import { random } from '../src/random.ts'
 import { Scope } from '../src/scope.ts'
@@ -115,6 +115,7 @@ function training(device: Device): void {
   ]
   const tape = new Tape()
   const logits = softmax(layerNorm(dropout(params.get('w')!, 0.5, rng)))
+  logSoftmax(rmsNorm(logits))
   const targets = tensor([1, 2, 3, 0], { device, dtype: 'int32' })
   const grads = tape.gradients(crossEntropy(logits, targets), params)
   const { grads: bounded, finite } = clipByGlobalNorm(grads, 5)

@@ -8,7 +8,8 @@
 
 import { check, show, TapeError, UnrolledError } from '../check.ts'
 import type {
-  BinaryOp, DType, FlatOps, FusedOps, LossOps, Memory, MemoryReport, NumberArray, UnaryOp, View,
+  BinaryOp, DType, FlatOps, FusedOps, LossOps, Memory, MemoryReport, NumberArray, RowOps, UnaryOp,
+  View,
 } from '../device.ts'
 import { type Shape, sizeOf } from '../shape.ts'
 import type { AdapterInfo } from './adapter.ts'
@@ -23,6 +24,7 @@ import type { Gpu } from './open.ts'
 import { type Grid, Recorder } from './recorder.ts'
 import { GpuFused } from './recurrence.ts'
 import { reduce } from './reduce.ts'
+import { GpuRows } from './row-ops.ts'
 import * as rows from './rows.ts'
 import { type Float, words } from './words.ts'
 
@@ -48,6 +50,7 @@ export class GpuDevice implements Gpu {
   readonly fused: FusedOps
   readonly loss: LossOps
   readonly flat: FlatOps
+  readonly rows: RowOps
   /** why this device is of no more use */
   private failure: UnrolledError | null = null
 
@@ -62,6 +65,7 @@ export class GpuDevice implements Gpu {
     this.pool = new BufferPool(gpu, (buffer) => this.recorder.forget(buffer))
     this.loss = new GpuLoss(this)
     this.flat = new GpuFlat(this)
+    this.rows = new GpuRows(this)
     void gpu.lost.then(({ reason, message }) => {
       this.failure ??= new UnrolledError(reason === 'destroyed' ? `${name}: it was closed; open another`
         : `${name}: the device was lost (${message.split('\n')[0]}); start again from what was saved`)

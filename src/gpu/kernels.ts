@@ -100,7 +100,8 @@ export class Kernels {
 export function fillBlanks(
   name: KernelName, blanks: Blanks, immediatesThere: boolean,
 ): { code: string, words: number, signature: string } {
-  const all: Blanks = { functions: sources.functions, philox: sources.philox, ...blanks }
+  const { functions, philox, together } = sources
+  const all: Blanks = { functions, philox, together, ...blanks }
   const filled = fill(name, sources[name], { ...all, params: '{{params}}' })
   const fields = /struct Params \{([^}]*)\}/.exec(filled)?.[1] ?? ''
   const words = [...fields.matchAll(/:\s*[ufi]32/g)].length

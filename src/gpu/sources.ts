@@ -21,6 +21,8 @@ import matmulNaive from '../../kernels/matmul_naive.wgsl'
 import matmulParts from '../../kernels/matmul_parts.wgsl'
 import matmulSkinny from '../../kernels/matmul_skinny.wgsl'
 import matmulTiled from '../../kernels/matmul_tiled.wgsl'
+import norm from '../../kernels/norm.wgsl'
+import normGradient from '../../kernels/norm_gradient.wgsl'
 import oneHot from '../../kernels/one_hot.wgsl'
 import philox from '../../kernels/philox.wgsl'
 import place from '../../kernels/place.wgsl'
@@ -36,6 +38,9 @@ import reduceRows from '../../kernels/reduce_rows.wgsl'
 import reverseTime from '../../kernels/reverse_time.wgsl'
 import scatterAdd from '../../kernels/scatter_add.wgsl'
 import select from '../../kernels/select.wgsl'
+import softmax from '../../kernels/softmax.wgsl'
+import softmaxGradient from '../../kernels/softmax_gradient.wgsl'
+import together from '../../kernels/together.wgsl'
 import unary from '../../kernels/unary.wgsl'
 import uniform from '../../kernels/uniform.wgsl'
 import update from '../../kernels/update.wgsl'
@@ -49,8 +54,8 @@ export const sources = {
   accumulate, binary, clipNorm, clipParts, clipScale, crossEntropy, crossEntropyGradient, dropout, fill,
   functions, gatesElman, gatesGru, gatesLstm, gather,
   matmulBlock, matmulJoin, matmulLanes, matmulNaive, matmulParts, matmulSkinny, matmulTiled,
-  oneHot, philox, place, recurrenceBackward, recurrenceForward, recurrenceHandBack, recurrenceLanes,
-  recurrencePack, recurrenceProduct, recurrenceProject,
-  reduce, reduceRows, reverseTime, scatterAdd, select, unary, uniform,
+  norm, normGradient, oneHot, philox, place, recurrenceBackward, recurrenceForward, recurrenceHandBack,
+  recurrenceLanes, recurrencePack, recurrenceProduct, recurrenceProject,
+  reduce, reduceRows, reverseTime, scatterAdd, select, softmax, softmaxGradient, together, unary, uniform,
   update, updateAdagrad, updateAdam, updateRmsprop, updateSgd, window,
 }
