@@ -1,9 +1,9 @@
-// losses_n = factor (log(sum) - (x[n, target_n] - m)), with m the largest x of row n (0 if that is infinite)
+// losses_n = log(sum) - (x[n, target_n] - m), with m the largest x of row n (0 if that is infinite)
 // and sum = sum over v of e^(x[n, v] - m); 0 where target_n is to be ignored. A workgroup for each row.
 // Bindings: x [N, V], targets [N], losses [N], sums [N, 2] (m and sum, for backward).
 // CPU twin: src/cpu/loss.ts, crossEntropyForward.
 
-struct Params { N: u32, V: u32, offset: u32, offsetTargets: u32, ignore: i32, factor: f32 }
+struct Params { N: u32, V: u32, offset: u32, offsetTargets: u32, ignore: i32 }
 {{params}}
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -36,6 +36,6 @@ fn main(
   if (label == params.ignore) {
     losses[n] = 0.0;
   } else {
-    losses[n] = params.factor * (logOf(sum) - (x[start + u32(label)] - m));
+    losses[n] = logOf(sum) - (x[start + u32(label)] - m);
   }
 }

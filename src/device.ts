@@ -216,12 +216,10 @@ export interface LossOps {
   /** how many targets are not `ignore`; one outside 0..V-1 is an error, which names crossEntropy */
   countTargets(targets: View, classes: number, ignore: number): number
   /**
-   * losses_n = factor (log(sum) - (x[n, target_n] - m)) with m the largest x of the row (0 if that is
+   * losses_n = log(sum) - (x[n, target_n] - m) with m the largest x of the row (0 if that is
    * infinite) and sum that of e^(x - m). For backward: m and sum [N, 2].
    */
-  crossEntropyForward(
-    logits: View, targets: View, ignore: number, factor: number,
-  ): { losses: Memory, sums: Memory }
+  crossEntropyForward(logits: View, targets: View, ignore: number): { losses: Memory, sums: Memory }
   /** dx[n, v] = factor (e^(x - m) / sum - onehot) dy_n; dy is [N], or one number for all rows */
   crossEntropyBackward(
     logits: View, targets: View, ignore: number, factor: number, sums: Memory, dy: View,

@@ -125,9 +125,9 @@ export class CpuLoss implements LossOps {
   }
 
   crossEntropyForward(
-    logits: View, targets: View, ignore: number, factor: number,
+    logits: View, targets: View, ignore: number,
   ): { losses: CpuMemory, sums: CpuMemory } {
-    const rows = this.rows(logits, targets, ignore, factor)
+    const rows = this.rows(logits, targets, ignore)
     const [losses, sums] = [this.device.take(rows.N), this.device.take(2 * rows.N)]
     this.device.loops.crossEntropyForward(rows, floatsOf(losses)!, floatsOf(sums)!)
     return { losses, sums }
@@ -136,19 +136,20 @@ export class CpuLoss implements LossOps {
   crossEntropyBackward(
     logits: View, targets: View, ignore: number, factor: number, sums: Memory, dy: View,
   ): CpuMemory {
-    const rows = this.rows(logits, targets, ignore, factor)
+    const rows = this.rows(logits, targets, ignore)
     const dx = this.device.take(rows.N * rows.V)
     const D = this.device.floats('crossEntropy', dy)
     const step = sizeOf(dy.shape) === rows.N ? 1 : 0
-    this.device.loops.crossEntropyBackward(rows, floatsOf(sums)!, D, dy.offset, step, floatsOf(dx)!)
+    this.device.loops.crossEntropyBackward(
+      rows, factor, floatsOf(sums)!, D, dy.offset, step, floatsOf(dx)!)
     return dx
   }
 
-  private rows(logits: View, targets: View, ignore: number, factor: number): Rows {
+  private rows(logits: View, targets: View, ignore: number): Rows {
     const [N, V] = logits.shape
     return {
       N, V, x: this.device.floats('crossEntropy', logits), ix: logits.offset,
-      targets: this.device.data(targets), it: targets.offset, ignore, factor,
+      targets: this.device.data(targets), it: targets.offset, ignore,
     }
   }
 }

@@ -16,7 +16,6 @@ export interface Rows {
   readonly targets: NumberArray
   readonly it: number
   readonly ignore: number
-  readonly factor: number
 }
 
 /** How many targets are not to be ignored; the others must be classes. */
@@ -33,7 +32,7 @@ export function countTargets(targets: NumberArray, it: number, N: number, V: num
 
 /** losses [N]; sums [N, 2] are m and sum of each row */
 export function crossEntropyForward(rows: Rows, losses: FloatArray, sums: FloatArray): void {
-  const { N, V, x, ix, targets, it, ignore, factor } = rows
+  const { N, V, x, ix, targets, it, ignore } = rows
   for (let n = 0; n < N; n++) {
     const start = ix + n * V
     let m = -Infinity
@@ -44,15 +43,15 @@ export function crossEntropyForward(rows: Rows, losses: FloatArray, sums: FloatA
     sums[2 * n] = m
     sums[2 * n + 1] = sum
     const target = targets[it + n]
-    losses[n] = target === ignore ? 0 : factor * (Math.log(sum) - (x[start + target] - m))
+    losses[n] = target === ignore ? 0 : Math.log(sum) - (x[start + target] - m)
   }
 }
 
-/** dx [N, V]; dy goes on by `step` from row to row: 1, or 0 for one number that all rows share */
+/** dx [N, V] for factor dy, which goes on by `step` from row to row: 1, or 0 for one number for all rows */
 export function crossEntropyBackward(
-  rows: Rows, sums: FloatArray, dy: FloatArray, iy: number, step: number, dx: FloatArray,
+  rows: Rows, factor: number, sums: FloatArray, dy: FloatArray, iy: number, step: number, dx: FloatArray,
 ): void {
-  const { N, V, x, ix, targets, it, ignore, factor } = rows
+  const { N, V, x, ix, targets, it, ignore } = rows
   for (let n = 0; n < N; n++) {
     const target = targets[it + n]
     const d = target === ignore ? 0 : factor * dy[iy + n * step]

@@ -14,6 +14,7 @@ import { type Float, float } from './words.ts'
 export const WORKGROUP = 64
 
 export function fill(device: GpuDevice, length: number, value: number): Memory {
+  if (length === 1) return device.upload([value], 'float32') // one number is not worth a dispatch
   const y = device.take(length)
   fillBuffer(device, y.buffer!, length, value)
   return y

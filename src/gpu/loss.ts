@@ -27,7 +27,7 @@ export class GpuLoss implements LossOps {
   }
 
   crossEntropyForward(
-    logits: View, targets: View, ignore: number, factor: number,
+    logits: View, targets: View, ignore: number,
   ): { losses: GpuMemory, sums: GpuMemory } {
     const { device } = this
     const [N, V] = logits.shape
@@ -36,7 +36,7 @@ export class GpuLoss implements LossOps {
     const [losses, sums] = [device.take(N), device.take(2 * N)]
     device.launch({
       kernel: 'crossEntropy', buffers: [x, labels, losses.buffer!, sums.buffer!],
-      values: [N, V, logits.offset, targets.offset, asIndex(ignore), float(factor)], grid: gridFor(N, 1),
+      values: [N, V, logits.offset, targets.offset, asIndex(ignore)], grid: gridFor(N, 1),
     })
     return { losses, sums }
   }

@@ -9,7 +9,7 @@
 
 import { check, show, TapeError, UnrolledError } from '../check.ts'
 import { adopt, isRecording, mayFuse } from '../context.ts'
-import type { LossOps } from '../device.ts'
+import type { Device, LossOps, Memory } from '../device.ts'
 import { sameShape } from '../shape.ts'
 import { record } from '../tape.ts'
 import { checkFloats, commonDevice, Tensor } from '../tensor.ts'
@@ -68,13 +68,11 @@ function fusedCrossEntropy(
   const { device, shape } = logits
   const rows = { memory: logits.memory, offset: logits.offset, shape: [targets.size, shape.at(-1)!] }
   const factor = reduction === 'mean' ? 1 / count : 1
-  const { losses, sums } = ops.crossEntropyForward(rows, targets, ignore, factor)
+  const { losses, sums } = ops.crossEntropyForward(rows, targets, ignore)
   if (isRecording()) adopt(sums)
   else device.free(sums)
-  const whole = reduction === 'none' ? losses
-    : device.reduce('sum', { memory: losses, offset: 0, shape: [targets.size] }, [0])
-  if (whole !== losses) device.free(losses)
-  const result = { memory: whole, shape: reduction === 'none' ? targets.shape : [] }
+  const result = reduction === 'none' ? { memory: losses, shape: targets.shape }
+    : { memory: total(device, losses, factor), shape: [] }
   return record('crossEntropy', [logits, targets], result, (dy) => [() => {
     if (isRecording()) {
       throw new TapeError('crossEntropy: as one op it has no second derivative; composed(() => ...) has')
@@ -83,6 +81,16 @@ function fusedCrossEntropy(
     adopt(memory)
     return new Tensor(memory, 0, shape)
   }, null])
+}
+
+/** The sum of the losses, which it frees, times the factor. */
+function total(device: Device, losses: Memory, factor: number): Memory {
+  const sum = device.reduce('sum', { memory: losses, offset: 0, shape: [losses.length] }, [0])
+  device.free(losses)
+  if (factor === 1) return sum
+  const scaled = device.binary('mul', { memory: sum, offset: 0, shape: [] }, factor, [])
+  device.free(sum)
+  return scaled
 }
 
 /** The cross-entropy in nats of logits against probabilities of the same shape, for yes-or-no outputs. */
