@@ -220,6 +220,8 @@ export interface LossOps {
    * infinite) and sum that of e^(x - m). For backward: m and sum [N, 2].
    */
   crossEntropyForward(logits: View, targets: View, ignore: number): { losses: Memory, sums: Memory }
+  /** the sum of losses, times factor: a scalar */
+  total(losses: Memory, factor: number): Memory
   /** dx[n, v] = factor (e^(x - m) / sum - onehot) dy_n; dy is [N], or one number for all rows */
   crossEntropyBackward(
     logits: View, targets: View, ignore: number, factor: number, sums: Memory, dy: View,

@@ -133,6 +133,14 @@ export class CpuLoss implements LossOps {
     return { losses, sums }
   }
 
+  total(losses: Memory, factor: number): CpuMemory {
+    const y = this.device.take(1)
+    const sum = floatsOf(y)!
+    this.device.loops.reduce('sum', sum, floatsOf(losses)!, 0, [losses.length], [0])
+    sum[0] *= factor
+    return y
+  }
+
   crossEntropyBackward(
     logits: View, targets: View, ignore: number, factor: number, sums: Memory, dy: View,
   ): CpuMemory {

@@ -41,6 +41,16 @@ export class GpuLoss implements LossOps {
     return { losses, sums }
   }
 
+  total(losses: Memory, factor: number): GpuMemory {
+    const { device } = this
+    const x = device.floats('crossEntropy', { memory: losses, offset: 0, shape: [losses.length] })
+    const y = device.take(1)
+    device.launch({
+      kernel: 'total', buffers: [x, y.buffer!], values: [losses.length, float(factor)], grid: gridFor(1, 1),
+    })
+    return y
+  }
+
   crossEntropyBackward(
     logits: View, targets: View, ignore: number, factor: number, sums: Memory, dy: View,
   ): GpuMemory {

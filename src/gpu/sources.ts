@@ -41,6 +41,7 @@ import select from '../../kernels/select.wgsl'
 import softmax from '../../kernels/softmax.wgsl'
 import softmaxGradient from '../../kernels/softmax_gradient.wgsl'
 import together from '../../kernels/together.wgsl'
+import total from '../../kernels/total.wgsl'
 import unary from '../../kernels/unary.wgsl'
 import uniform from '../../kernels/uniform.wgsl'
 import update from '../../kernels/update.wgsl'
@@ -56,6 +57,6 @@ export const sources = {
   matmulBlock, matmulJoin, matmulLanes, matmulNaive, matmulParts, matmulSkinny, matmulTiled,
   norm, normGradient, oneHot, philox, place, recurrenceBackward, recurrenceForward, recurrenceHandBack,
   recurrenceLanes, recurrencePack, recurrenceProduct, recurrenceProject,
-  reduce, reduceRows, reverseTime, scatterAdd, select, softmax, softmaxGradient, together, unary, uniform,
-  update, updateAdagrad, updateAdam, updateRmsprop, updateSgd, window,
+  reduce, reduceRows, reverseTime, scatterAdd, select, softmax, softmaxGradient, together, total, unary,
+  uniform, update, updateAdagrad, updateAdam, updateRmsprop, updateSgd, window,
 }

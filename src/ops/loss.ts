@@ -9,7 +9,7 @@
 
 import { check, show, TapeError, UnrolledError } from '../check.ts'
 import { adopt, isRecording, mayFuse } from '../context.ts'
-import type { Device, LossOps, Memory } from '../device.ts'
+import type { LossOps } from '../device.ts'
 import { sameShape } from '../shape.ts'
 import { record } from '../tape.ts'
 import { checkFloats, commonDevice, Tensor } from '../tensor.ts'
@@ -72,7 +72,8 @@ function fusedCrossEntropy(
   if (isRecording()) adopt(sums)
   else device.free(sums)
   const result = reduction === 'none' ? { memory: losses, shape: targets.shape }
-    : { memory: total(device, losses, factor), shape: [] }
+    : { memory: ops.total(losses, factor), shape: [] }
+  if (result.memory !== losses) device.free(losses)
   return record('crossEntropy', [logits, targets], result, (dy) => [() => {
     if (isRecording()) {
       throw new TapeError('crossEntropy: as one op it has no second derivative; composed(() => ...) has')
@@ -81,16 +82,6 @@ function fusedCrossEntropy(
     adopt(memory)
     return new Tensor(memory, 0, shape)
   }, null])
-}
-
-/** The sum of the losses, which it frees, times the factor. */
-function total(device: Device, losses: Memory, factor: number): Memory {
-  const sum = device.reduce('sum', { memory: losses, offset: 0, shape: [losses.length] }, [0])
-  device.free(losses)
-  if (factor === 1) return sum
-  const scaled = device.binary('mul', { memory: sum, offset: 0, shape: [] }, factor, [])
-  device.free(sum)
-  return scaled
 }
 
 /** The cross-entropy in nats of logits against probabilities of the same shape, for yes-or-no outputs. */
