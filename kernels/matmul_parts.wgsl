@@ -1,5 +1,5 @@
 @group(0) @binding(0) var<storage, read> a: array<{{typeA}}>;
-@group(0) @binding(1) var<storage, read> b: array<{{typeB}}>;
+@group(0) @binding(1) var<storage, read> b: array<{{typeB}}>; // may be float16
 @group(0) @binding(2) var<storage, read_write> c: array<{{typeC}}>;
 {{bias}}
 

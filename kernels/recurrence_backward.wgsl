@@ -15,7 +15,7 @@ struct Params {
 {{params}}
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> packed: array<vec4f>;
+@group(0) @binding(1) var<storage, read> packed: array<{{four}}>;
 @group(0) @binding(2) var<storage, read> saved: array<vec4f>;
 @group(0) @binding(3) var<storage, read> states: array<f32>;
 @group(0) @binding(4) var<storage, read> lengths: array<u32>;

@@ -14,7 +14,7 @@ struct Params {
 {{params}}
 
 @group(0) @binding(0) var<storage, read> projected: array<f32>;
-@group(0) @binding(1) var<storage, read> packed: array<vec4f>;
+@group(0) @binding(1) var<storage, read> packed: array<{{four}}>;
 @group(0) @binding(2) var<storage, read> lengths: array<u32>;
 @group(0) @binding(3) var<storage, read_write> h: array<f32>;
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;
@@ -72,7 +72,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: v
     let t = select(k, params.T - 1u - k, params.reverse == 1u);
     var sums = array<vec4f, ROWS>();
     if (id.y == 0u) {
-      let bias = packed[params.O * params.N + column];
+      let bias = weights(params.O * params.N + column);
       for (var r = 0u; r < ROWS; r++) { sums[r] = bias; }
     }
     let start = ((t + params.reverse) * params.B + row) * params.O;

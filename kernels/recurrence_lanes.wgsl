@@ -12,6 +12,8 @@ struct Gradient { dx: vec4f, du: vec4f, dc: f32, passed: f32 }
 
 var<workgroup> partial: array<vec4f, 64>;
 
+{{weights}}
+
 fn product(
   start: u32, last: u32, n: u32, N: u32, K: u32, thread: vec2u, sums: ptr<function, array<vec4f, ROWS>>,
 ) {
@@ -22,7 +24,7 @@ fn product(
     let i = row + k;
     let j = k * N + n;
     let a = vec4f({{source}}[i], {{source}}[i + 1u], {{source}}[i + 2u], {{source}}[i + 3u]);
-    let w = mat4x4f(packed[j], packed[j + N], packed[j + 2u * N], packed[j + 3u * N]);
+    let w = mat4x4f(weights(j), weights(j + N), weights(j + 2u * N), weights(j + 3u * N));
     s[0] += w * subgroupBroadcast(a, 0u);
     s[1] += w * subgroupBroadcast(a, 1u);
     s[2] += w * subgroupBroadcast(a, 2u);
@@ -34,7 +36,7 @@ fn product(
   }
   for (var k = whole; k < K; k++) { // the rest, one by one
     let a = {{source}}[row + k];
-    let w = packed[k * N + n];
+    let w = weights(k * N + n);
     s[0] += w * subgroupBroadcast(a, 0u);
     s[1] += w * subgroupBroadcast(a, 1u);
     s[2] += w * subgroupBroadcast(a, 2u);

@@ -3,19 +3,24 @@
 //   forward   (k, n): of unit n, what each gate takes of h_k; or of units 4n .. 4n + 3, if there is one gate
 //   backward  (k, n): what units 4n .. 4n + 3 take of d(u)_k
 //
-// Forward has one more row, the bias, or zeros. Once per sequence. Bindings: w, bias, packed.
+//   product   (k, n): the four numbers from 4n on of row k: the matrix as it is, its rows made whole vec4s
+//
+// Forward has one more row, the bias, or zeros. The numbers stay as they are or are rounded to float16
+// (half.wgsl). Bindings: w, bias, packed, and with float16 the flag.
 
 struct Params {
   count: u32, K: u32, N: u32, offset: u32, row: u32, column: u32, part: u32, // strides of k, n and e in w
   parts: u32, // how many of the four are there
   perColumn: u32, perPart: u32, units: u32, // unit = n perColumn + e perPart, below `units`
   hasBias: u32, biasOffset: u32, biasColumn: u32, biasPart: u32,
+  mark: u32, // what the flag says of a number that does not fit
 }
 {{params}}
 
 @group(0) @binding(0) var<storage, read> w: array<f32>;
 @group(0) @binding(1) var<storage, read> bias: array<f32>;
-@group(0) @binding(2) var<storage, read_write> packed: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> packed: array<{{four}}>;
+{{half}}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -32,5 +37,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       v[e] = bias[params.biasOffset + n * params.biasColumn + e * params.biasPart];
     }
   }
-  packed[i] = v;
+  packed[i] = {{v}};
 }

@@ -4,7 +4,7 @@
 export { NonFiniteError, ShapeError, TapeError, UnrolledError } from './check.ts'
 export { at, composed, type Where } from './context.ts'
 export { cpu } from './cpu/device.ts'
-export { gpu, type Gpu } from './gpu/open.ts'
+export { gpu, type Gpu, type GpuOptions } from './gpu/open.ts'
 export { type AdapterInfo, type AdapterKind, type AdapterRequest, NoAdapterError } from './gpu/adapter.ts'
 export type {
   BinaryOp, Device, DType, FloatArray, FloatType, FusedOps, GateKind, Memory, MemoryReport, NumberArray,

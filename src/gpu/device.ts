@@ -14,6 +14,7 @@ import type {
 import { type Shape, sizeOf } from '../shape.ts'
 import type { AdapterInfo } from './adapter.ts'
 import * as elementwise from './elementwise.ts'
+import type { Halves } from './halves.ts'
 import { type Blanks, type KernelName, Kernels } from './kernels.ts'
 import { GpuFlat } from './flat.ts'
 import { GpuLoss } from './loss.ts'
@@ -21,6 +22,7 @@ import { matmul } from './matmul.ts'
 import { type Buffer, BufferPool, GpuMemory } from './memory.ts'
 import * as move from './move.ts'
 import type { Gpu } from './open.ts'
+import { Packer } from './packing.ts'
 import { type Grid, Recorder } from './recorder.ts'
 import { GpuFused } from './recurrence.ts'
 import { reduce } from './reduce.ts'
@@ -39,6 +41,13 @@ export interface Launch {
   readonly grid: Grid
 }
 
+/** What a GpuDevice is told of its adapter, and of what is asked of it. */
+interface Abilities {
+  readonly adapter: AdapterInfo
+  readonly immediates: boolean
+  readonly halves?: Halves
+}
+
 export class GpuDevice implements Gpu {
   readonly name: string
   readonly adapter: AdapterInfo
@@ -47,6 +56,9 @@ export class GpuDevice implements Gpu {
   readonly kernels: Kernels
   readonly recorder: Recorder
   readonly pool: BufferPool
+  readonly packer: Packer
+  /** what weights are read as where a product waits for them */
+  readonly halves: Halves
   readonly fused: FusedOps
   readonly loss: LossOps
   readonly flat: FlatOps
@@ -54,13 +66,15 @@ export class GpuDevice implements Gpu {
   /** why this device is of no more use */
   private failure: UnrolledError | null = null
 
-  constructor(gpu: GPUDevice, { adapter, immediates }: { adapter: AdapterInfo, immediates: boolean }) {
+  constructor(gpu: GPUDevice, { adapter, immediates, halves = null }: Abilities) {
     const name = `gpu (${adapter.name}${adapter.kind === 'software' ? ', a software adapter' : ''})`
     this.name = name
     this.adapter = adapter
     this.gpu = gpu
     this.kernels = new Kernels(gpu, immediates)
     this.recorder = new Recorder(gpu, this.kernels.uniforms)
+    this.halves = halves
+    this.packer = new Packer(this)
     this.fused = new GpuFused(this)
     this.pool = new BufferPool(gpu, (buffer) => this.recorder.forget(buffer))
     this.loss = new GpuLoss(this)
@@ -105,7 +119,9 @@ export class GpuDevice implements Gpu {
   }
 
   free(memory: Memory): void {
-    this.pool.give(this.own(memory))
+    const own = this.own(memory)
+    this.pool.give(own)
+    this.packer.drop(own)
   }
 
   unowned(memory: Memory): void {
@@ -117,10 +133,12 @@ export class GpuDevice implements Gpu {
     const length = sizeOf(x.shape)
     if (memory.host) return memory.host.slice(x.offset, x.offset + length)
     if (length === 0) return new Float32Array(0)
+    const { marked } = this.packer
     const staging = this.gpu.createBuffer({
-      size: 4 * length, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+      size: 4 * (length + (marked ? 1 : 0)), usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
     })
     this.recorder.copyOut(memory.buffer!, x.offset, staging, length)
+    if (marked) this.recorder.copyOut(marked, 0, staging, 1, length)
     this.recorder.flush()
     try {
       await this.kernels.checkCompiled()
@@ -128,7 +146,10 @@ export class GpuDevice implements Gpu {
         throw this.failure ?? new UnrolledError(`${this.name}: reading failed: ${String(error)}`)
       })
       if (this.failure) throw this.failure
-      return new Float32Array(staging.getMappedRange()).slice()
+      const range = staging.getMappedRange()
+      if (marked) this.failure ??= this.packer.complaint(new Uint32Array(range, 4 * length, 1)[0])
+      if (this.failure) throw this.failure
+      return new Float32Array(range, 0, length).slice()
     } finally {
       staging.destroy()
     }

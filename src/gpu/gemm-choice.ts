@@ -54,7 +54,7 @@ export interface Wish {
 
 /** M N K up to which one thread for each element is fast enough in software, where compiling takes long. */
 const TINY = 2 ** 14
-const FEW_ROWS = 32
+export const FEW_ROWS = 32
 /** Workgroups that keep every processor of a large GPU busy: WebGPU does not tell how many it has. */
 const BUSY = 264
 /** The shortest slice of K that is worth a workgroup. */

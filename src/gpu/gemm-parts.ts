@@ -5,6 +5,7 @@
 // as one vec4 where offset and width are multiples of four, else one by one.
 // Next: kernels/matmul_parts.wgsl, whose blanks these are; matmul.ts.
 
+import { type Halves, readFour, typeOfFour } from './halves.ts'
 import type { Blanks } from './kernels.ts'
 import { sources } from './sources.ts'
 
@@ -14,6 +15,8 @@ export interface Layout {
   readonly alongK: boolean
   /** whether it is read as vec4 */
   readonly vectors: boolean
+  /** whether it holds float16, B's vectors only */
+  readonly halves?: Halves
 }
 
 /** What tells one compiled kernel from another. */
@@ -31,7 +34,8 @@ export interface Form {
 }
 
 export function formName({ A, B, vectorsC, ragged, bias, add }: Form): string {
-  const operand = ({ alongK, vectors }: Layout) => (alongK ? 'k' : 'l') + (vectors ? '4' : '1')
+  const operand = ({ alongK, vectors, halves }: Layout) =>
+    (alongK ? 'k' : 'l') + (halves ?? (vectors ? '4' : '1'))
   const flags = [ragged && 'ragged', bias && 'bias', add && 'add'].filter(Boolean)
   return [operand(A), operand(B), vectorsC ? '4' : '1', ...flags].join(' ')
 }
@@ -40,7 +44,7 @@ export function partsFor(form: Form): string {
   const { A, B, vectorsC, ragged, bias, add } = form
   const type = (vectors: boolean) => (vectors ? 'vec4f' : 'f32')
   const blanks: Blanks = {
-    typeA: type(A.vectors), typeB: type(B.vectors), typeC: type(vectorsC),
+    typeA: type(A.vectors), typeB: B.halves ? typeOfFour(B.halves) : type(B.vectors), typeC: type(vectorsC),
     alongKA: String(A.alongK), alongKB: String(B.alongK),
     loadA: reading('A', A, ragged), loadB: reading('B', B, ragged),
     bias: biasBinding(bias, 3),
@@ -54,17 +58,18 @@ export function biasBinding(bias: boolean, binding: number): string {
 }
 
 /** The functions rowOf and blockOf of an operand. */
-function reading(name: 'A' | 'B', { alongK, vectors }: Layout, ragged: boolean): string {
+function reading(name: 'A' | 'B', { alongK, vectors, halves = null }: Layout, ragged: boolean): string {
   const x = name.toLowerCase()
-  const at = (i: string) => (vectors ? `${x}[(${i}) >> 2u][(${i}) & 3u]` : `${x}[${i}]`)
+  const at = (i: string) => (vectors ? `four${name}((${i}) >> 2u)[(${i}) & 3u]` : `${x}[${i}]`)
   const four = (step: string) => {
     const places = [0, 1, 2, 3].map((j) => (j ? `i + ${j}u * ${step}` : 'i'))
     return `vec4f(${places.map(at).join(', ')})`
   }
-  const together = vectors ? `${x}[i >> 2u]` : four('1u')
+  const together = vectors ? `four${name}(i >> 2u)` : four('1u')
   const cut = (value: string) => (ragged ? `cutOff(${value}, k)` : value)
   const rowStart = alongK ? `line * params.line${name} + k` : `k * params.line${name} + line`
-  const row = `
+  const fours = vectors ? readFour(`four${name}`, x, halves) : ''
+  const row = `${fours}
 fn rowOf${name}(line: u32, k: u32) -> vec4f {
   let i = start${name} + ${rowStart};
   return ${cut(alongK ? together : four(`params.line${name}`))};

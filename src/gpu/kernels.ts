@@ -109,7 +109,11 @@ export function fillBlanks(
   const params = immediate ? 'var<immediate> params: Params;'
     : '@group(1) @binding(0) var<uniform> params: Params;'
   const body = filled.replace('{{params}}', params)
-  const code = immediate && words > 0 ? `requires immediate_address_space;\n${body}` : body
+  const directives = [
+    ...(immediate && words > 0 ? ['requires immediate_address_space;'] : []),
+    ...(body.includes('<f16>') ? ['enable f16;'] : []),
+  ]
+  const code = [...directives, body].join('\n')
   const bindings = [...code.matchAll(/@group\(0\) @binding\((\d+)\) var<storage, (read|read_write)>/g)]
   const signature = bindings.map(([, , access]) => (access === 'read' ? 'r' : 'w')).join('')
   return { code, words, signature }

@@ -7,10 +7,12 @@ import { UnrolledError } from '../check.ts'
 import type { Memory, View } from '../device.ts'
 import { broadcastShapes, broadcastStrides, sizeOf } from '../shape.ts'
 import type { GpuDevice, Launch } from './device.ts'
-import { type Choice, chooseGemm, type GemmKernel, traitsOf, type Wish } from './gemm-choice.ts'
+import { type Choice, chooseGemm, FEW_ROWS, type GemmKernel, traitsOf, type Wish } from './gemm-choice.ts'
 import { biasBinding, type Form, formName, type Layout, partsFor } from './gemm-parts.ts'
+import type { Halves } from './halves.ts'
 import type { KernelName } from './kernels.ts'
-import type { Buffer } from './memory.ts'
+import type { Buffer, GpuMemory } from './memory.ts'
+import { fourUnits } from './packing.ts'
 import { gridFor } from './recorder.ts'
 
 /** A factor: its buffer, the view on it, whether its matrices are transposed. */
@@ -18,6 +20,8 @@ export interface Factor {
   readonly buffer: Buffer
   readonly view: View
   readonly transpose: boolean
+  /** whether the buffer holds float16 */
+  readonly halves?: Halves
 }
 
 /** A piece of a buffer, from an element on. */
@@ -73,10 +77,11 @@ export function multiply(
     throw new UnrolledError(
       'matmul: the product would overwrite one of its factors; give it a buffer of its own')
   }
-  const job = jobOf(a, b, C, extras)
+  const given = jobOf(a, b, C, extras)
+  const job = mayHalve(device, given) ? { ...given, b: halved(device, b) } : given
   const product = { ...job, transposeA: a.transpose, transposeB: b.transpose }
   const traits = traitsOf(device)
-  const needsMore = extras.bias !== undefined || extras.add === true
+  const needsMore = extras.bias !== undefined || extras.add === true || job.b.halves !== undefined
   const first = chooseGemm(product, traits, wish)
   const choice = first.kernel === 'naive' && needsMore
     ? chooseGemm(product, traits, { kernel: 'block' }) : first
@@ -103,6 +108,23 @@ function jobOf(a: Factor, b: Factor, C: Place, extras: Extras): Job {
     ...common, M, count, inner: batch.at(-1) ?? 1,
     strides: [...strides(leadA, M * K), ...strides(leadB, K * N)],
   }
+}
+
+/** Few rows wait for what they are multiplied with; and what nobody owns may be asked for again. */
+function mayHalve({ halves }: GpuDevice, { M, count, a, b }: Job): boolean {
+  const { memory, shape } = b.view
+  return halves !== null && M <= FEW_ROWS && count === 1 && !a.transpose && shape.length === 2 &&
+    (memory as GpuMemory).unowned
+}
+
+/** The same matrix in float16, each of its rows filled up with zeros to a multiple of four. */
+function halved(device: GpuDevice, { view, transpose }: Factor): Factor {
+  const [rows, width] = view.shape as [number, number]
+  const N = Math.ceil(width / 4)
+  const buffer = device.packer.keep({
+    w: view, K: rows, N, strides: [width, 4, 1], columns: fourUnits(width),
+  })
+  return { buffer, view: { ...view, offset: 0, shape: [rows, 4 * N] }, transpose, halves: device.halves }
 }
 
 function launch(device: GpuDevice, job: Job, choice: Choice): void {
@@ -164,7 +186,7 @@ function formOf({ N, K, a, b, C, extras }: Job, { kernel }: Choice): Form {
   const A = layoutOf(a, !a.transpose)
   return {
     A: kernel === 'tiled' ? A : { ...A, vectors: A.vectors && A.alongK },
-    B: layoutOf(b, b.transpose),
+    B: { ...layoutOf(b, b.transpose), ...(b.halves ? { halves: b.halves } : {}) },
     vectorsC: N % 4 === 0 && C.offset % 4 === 0,
     ragged: K % step !== 0,
     bias: extras.bias !== undefined,

@@ -1,6 +1,7 @@
 // Opens a gpu: an adapter, all that it offers, and a device on it. Next: device.ts; adapter.ts.
 
 import { describeAdapter, requestAdapter } from '#gpu-provider'
+import { check, describe as describeValue } from '../check.ts'
 import type { Device } from '../device.ts'
 import type { AdapterInfo, AdapterRequest } from './adapter.ts'
 import { GpuDevice } from './device.ts'
@@ -16,16 +17,29 @@ export interface Gpu extends Device {
   close(): void
 }
 
+export interface GpuOptions extends AdapterRequest {
+  /**
+   * What weights are read as where reading them is what a product waits for: the matrices inside a
+   * recurrence, forward and backward (and a gru's bias_hh, which lies with them); and the right-hand matrix
+   * of a product of up to 32 rows, if no tape or scope owns it, as none owns a parameter. float16 rounds them
+   * to 11 binary digits, 65504 at most; sums, and the parameters themselves, are float32. float32 by default.
+   */
+  weights?: 'float32' | 'float16' | undefined
+}
+
 /**
  * Opens a gpu, float32: hardware before software, or what is asked for.
  * @throws UnrolledError, one line with the remedy, when there is no such adapter
  */
-export async function gpu(request: AdapterRequest = {}): Promise<Gpu> {
+export async function gpu(request: GpuOptions = {}): Promise<Gpu> {
   return openGpu(request)
 }
 
-/** The same with its inner parts, for tests and benchmarks. */
-export async function openGpu(request: AdapterRequest = {}): Promise<GpuDevice> {
+/** The same with its inner parts, for tests and benchmarks, which may do without native float16. */
+export async function openGpu(request: GpuOptions = {}, { native = true } = {}): Promise<GpuDevice> {
+  const { weights = 'float32' } = request
+  check(weights === 'float32' || weights === 'float16', () =>
+    `gpu: weights is ${describeValue(weights)}; it must be 'float32' or 'float16'`)
   const adapter = await requestAdapter(request)
   const info = describeAdapter(adapter)
   const limits = adapter.limits
@@ -40,7 +54,9 @@ export async function openGpu(request: AdapterRequest = {}): Promise<GpuDevice> 
       maxComputeWorkgroupSizeY: limits.maxComputeWorkgroupSizeY,
     },
   })
-  return new GpuDevice(gpu, { adapter: info, immediates: hasImmediates(gpu) })
+  const halves = weights === 'float32' ? null
+    : native && gpu.features.has('shader-f16') ? 'native' : 'unpacked'
+  return new GpuDevice(gpu, { adapter: info, immediates: hasImmediates(gpu), halves })
 }
 
 /** Whether words can travel in commands here: not yet everywhere. */

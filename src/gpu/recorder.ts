@@ -82,9 +82,9 @@ export class Recorder {
   }
 
   /** Copies to a buffer of another usage: one for reading. */
-  copyOut(from: Buffer, start: number, to: GPUBuffer, length: number): void {
+  copyOut(from: Buffer, start: number, to: GPUBuffer, length: number, at = 0): void {
     this.endPass()
-    this.commands().copyBufferToBuffer(from.gpu, 4 * start, to, 0, 4 * length)
+    this.commands().copyBufferToBuffer(from.gpu, 4 * start, to, 4 * at, 4 * length)
     from.used = this.serial
   }
 

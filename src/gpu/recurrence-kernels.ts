@@ -3,6 +3,7 @@
 
 import type { GateKind } from '../device.ts'
 import type { Traits } from './gemm-choice.ts'
+import { type Halves, readFour, typeOfFour } from './halves.ts'
 import type { Blanks } from './kernels.ts'
 import type { Grid } from './recorder.ts'
 import { sources } from './sources.ts'
@@ -61,10 +62,14 @@ export function gridOf({ columns, rows }: Tile, B: number, N: number): Grid {
 }
 
 /** The blanks of how a product is done. */
-export function productBlanks({ columns, slices, rows, lanes }: Tile, source: string): Blanks {
-  if (lanes) return { enable: 'enable subgroups;', product: fill(sources.recurrenceLanes, { source }) }
-  const partials = columns * slices * rows
-  return { enable: '', product: fill(sources.recurrenceProduct, { columns, slices, rows, source, partials }) }
+export function productBlanks(
+  { columns, slices, rows, lanes }: Tile, source: string, halves: Halves,
+): Blanks {
+  const four = typeOfFour(halves)
+  const common = { source, weights: readFour('weights', 'packed', halves) }
+  if (lanes) return { four, enable: 'enable subgroups;', product: fill(sources.recurrenceLanes, common) }
+  const sizes = { columns, slices, rows, partials: columns * slices * rows }
+  return { four, enable: '', product: fill(sources.recurrenceProduct, { ...common, ...sizes }) }
 }
 
 function fill(text: string, blanks: Blanks): string {

@@ -13,9 +13,10 @@ import type {
 import { sizeOf } from '../shape.ts'
 import type { GpuDevice } from './device.ts'
 import { type Traits, traitsOf } from './gemm-choice.ts'
+import type { Blanks } from './kernels.ts'
 import type { Buffer, GpuMemory } from './memory.ts'
-import { gridFor } from './recorder.ts'
-import { gatesOf, gridOf, nameOf, productBlanks, SMALL, tileFor } from './recurrence-kernels.ts'
+import { fourUnits, type Packing } from './packing.ts'
+import { gatesOf, gridOf, nameOf, productBlanks, SMALL, type Tile, tileFor } from './recurrence-kernels.ts'
 
 /** What the launches of one backward run share. */
 interface BackwardJob {
@@ -48,8 +49,8 @@ export class GpuFused implements FusedOps {
     const tile = tileFor(this.traits, B, N, projection === null && H <= SMALL)
     const [lengths, ...masks] = this.lengthsOf(sequence, spare)
     const buffers = [
-      this.device.floats('recurrence', projected), this.packForward(sequence, spare), lengths, h.buffer!,
-      c?.buffer ?? spare.take(), saved?.buffer ?? spare.take(), shown?.buffer ?? spare.take(),
+      this.device.floats('recurrence', projected), this.packForward(sequence, spare, save), lengths,
+      h.buffer!, c?.buffer ?? spare.take(), saved?.buffer ?? spare.take(), shown?.buffer ?? spare.take(),
     ]
     const project = shown && this.projector(sequence, [shown.buffer!, lengths, h.buffer!], masks, save, spare)
     const projects = String(projection !== null)
@@ -57,7 +58,7 @@ export class GpuFused implements FusedOps {
       const end = tile.persistent ? T : k + 1
       this.device.launch({
         kernel: 'recurrenceForward', variant: `${kind} ${nameOf(tile)} ${projects}`,
-        blanks: () => ({ gates: text, ...productBlanks(tile, 'h'), projects, units }),
+        blanks: () => ({ gates: text, ...this.product(tile, 'h'), projects, units }),
         buffers, grid: gridOf(tile, B, N),
         values: [k, end, T, B, H, O, N, projected.offset, Number(reverse), Number(save), ...masks],
       })
@@ -124,7 +125,8 @@ export class GpuFused implements FusedOps {
     const { T, B, H, outputs: O, kind, weight, projection, reverse } = sequence
     const { text, gates: G, splits } = gatesOf[kind]
     const [K, N] = [projection ? O : G * H, Math.ceil(H / 4)]
-    const packed = this.pack(spare, projection ?? weight, K, N, [H, 4, 1], fourUnits(H))
+    const packed = this.pack(
+      { w: projection ?? weight, K, N, strides: [H, 4, 1], columns: fourUnits(H) }, spare, true)
     const tile = tileFor(this.traits, B, N, projection === null && H <= SMALL)
     const projects = String(projection !== null)
     const source = projection ? 'dy' : splits ? 'du' : 'dx'
@@ -133,7 +135,7 @@ export class GpuFused implements FusedOps {
       const first = tile.persistent ? 0 : k - 1
       this.device.launch({
         kernel: 'recurrenceBackward', variant: `${kind} ${nameOf(tile)} ${projects}`,
-        blanks: () => ({ gates: text, ...productBlanks(tile, source), projects }),
+        blanks: () => ({ gates: text, ...this.product(tile, source), projects }),
         buffers: [dy, packed, ...others], grid: gridOf(tile, B, N),
         values: [first, k, T, B, H, K, N, offset, Number(reverse), ...given, ...masks, B * O],
       })
@@ -146,10 +148,11 @@ export class GpuFused implements FusedOps {
     masks: readonly number[], save: boolean, spare: Spare,
   ): (t: number) => void {
     const N = Math.ceil(O / 4)
-    const packed = this.pack(spare, projection!, H, N, [1, 4 * H, H], fourUnits(O))
+    const packed = this.pack(
+      { w: projection!, K: H, N, strides: [1, 4 * H, H], columns: fourUnits(O) }, spare, save)
     const tile = tileFor(this.traits, B, N)
     return (t) => this.device.launch({
-      kernel: 'recurrenceProject', variant: nameOf(tile), blanks: () => productBlanks(tile, 'shown'),
+      kernel: 'recurrenceProject', variant: nameOf(tile), blanks: () => this.product(tile, 'shown'),
       buffers: [shown, packed, lengths, h], grid: gridOf(tile, B, N),
       values: [t, B, H, O, N, Number(reverse), Number(save), ...masks],
     })
@@ -161,10 +164,10 @@ export class GpuFused implements FusedOps {
     [dy, lengths, du, dh, carry]: readonly Buffer[],
   ): (k: number) => void {
     const [K, N] = [gatesOf[kind].gates * H, Math.ceil(O / 4)]
-    const packed = this.pack(spare, weight, K, N, [O, 4, 1], fourUnits(O))
+    const packed = this.pack({ w: weight, K, N, strides: [O, 4, 1], columns: fourUnits(O) }, spare, true)
     const tile = tileFor(this.traits, B, N)
     return (k) => this.device.launch({
-      kernel: 'recurrenceHandBack', variant: nameOf(tile), blanks: () => productBlanks(tile, 'du'),
+      kernel: 'recurrenceHandBack', variant: nameOf(tile), blanks: () => this.product(tile, 'du'),
       buffers: [dy, packed, lengths, du, dh, carry], grid: gridOf(tile, B, N),
       values: [
         reverse ? T - 1 - k : k, B, O, K, N, offset, Number(reverse), Number(k === T - 1),
@@ -173,33 +176,28 @@ export class GpuFused implements FusedOps {
     })
   }
 
-  private packForward({ kind, H, outputs: O, weight, bias }: Recurrence, spare: Spare): Buffer {
-    const G = gatesOf[kind].gates
-    return G === 1
-      ? this.pack(spare, weight, O, Math.ceil(H / 4), [1, 4 * O, O],
-        fourUnits(H), bias, [4, 1])
-      : this.pack(spare, weight, O, H, [1, O, H * O],
-        { parts: G, perColumn: 1, perPart: 0, units: H }, bias, [1, H])
+  private packForward(
+    { kind, H, outputs: O, weight, bias }: Recurrence, spare: Spare, save: boolean,
+  ): Buffer {
+    const common = { w: weight, K: O, bias }
+    return this.pack(gatesOf[kind].gates === 1
+      ? { ...common, N: Math.ceil(H / 4), strides: [1, 4 * O, O], columns: fourUnits(H), biasStrides: [4, 1] }
+      : {
+        ...common, N: H, strides: [1, O, H * O],
+        columns: { parts: gatesOf[kind].gates, perColumn: 1, perPart: 0, units: H }, biasStrides: [1, H],
+      }, spare, save)
   }
 
-  /** [K + 1, N] vec4s of a weight matrix, and its bias below them; strides of k, n and the parts in it. */
-  private pack(
-    spare: Spare, w: View, K: number, N: number, strides: readonly number[],
-    { parts, perColumn, perPart, units }: Columns,
-    bias: View | null = null, biasStrides: readonly number[] = [0, 0],
-  ): Buffer {
-    const count = (K + 1) * N
-    const packed = spare.take(count * 4)
-    const weights = this.device.floats('recurrence', w)
-    this.device.launch({
-      kernel: 'recurrencePack',
-      buffers: [weights, bias ? this.device.floats('recurrence', bias) : weights, packed],
-      values: [
-        count, K, N, w.offset, ...strides, parts, perColumn, perPart, units,
-        Number(bias !== null), bias?.offset ?? 0, ...biasStrides,
-      ],
-      grid: gridFor(count, 64),
-    })
+  private product(tile: Tile, source: string): Blanks {
+    return productBlanks(tile, source, this.device.halves)
+  }
+
+  /** Weights laid out anew: for this call, or in float16 and without a backward pass as long as they last. */
+  private pack(packing: Packing, spare: Spare, save: boolean): Buffer {
+    const { packer, halves } = this.device
+    if (halves && !save) return packer.keep(packing)
+    const packed = spare.take(packer.sizeOf(packing))
+    packer.pack(packing, packed)
     return packed
   }
 
@@ -213,17 +211,6 @@ export class GpuFused implements FusedOps {
     this.device.recorder.copy(this.device.floats('recurrence', x), x.offset, to.buffer!, at, sizeOf(x.shape))
   }
 }
-
-/** What a column of packed weights holds: `parts` numbers, of unit n perColumn + e perPart. */
-interface Columns {
-  readonly parts: number
-  readonly perColumn: number
-  readonly perPart: number
-  /** how many units there are */
-  readonly units: number
-}
-
-const fourUnits = (units: number): Columns => ({ parts: 4, perColumn: 4, perPart: 1, units })
 
 /** Buffers for the time of one call; each is another one, since no two bindings may share one. */
 class Spare {

@@ -14,6 +14,7 @@ import gatesElman from '../../kernels/gates_elman.wgsl'
 import gatesGru from '../../kernels/gates_gru.wgsl'
 import gatesLstm from '../../kernels/gates_lstm.wgsl'
 import gather from '../../kernels/gather.wgsl'
+import half from '../../kernels/half.wgsl'
 import matmulBlock from '../../kernels/matmul_block.wgsl'
 import matmulJoin from '../../kernels/matmul_join.wgsl'
 import matmulLanes from '../../kernels/matmul_lanes.wgsl'
@@ -53,7 +54,7 @@ import window from '../../kernels/window.wgsl'
 
 export const sources = {
   accumulate, binary, clipNorm, clipParts, clipScale, crossEntropy, crossEntropyGradient, dropout, fill,
-  functions, gatesElman, gatesGru, gatesLstm, gather,
+  functions, gatesElman, gatesGru, gatesLstm, gather, half,
   matmulBlock, matmulJoin, matmulLanes, matmulNaive, matmulParts, matmulSkinny, matmulTiled,
   norm, normGradient, oneHot, philox, place, recurrenceBackward, recurrenceForward, recurrenceHandBack,
   recurrenceLanes, recurrencePack, recurrenceProduct, recurrenceProject,

@@ -1,0 +1,147 @@
+// Weights laid out anew, so that what one thread needs of them are four neighbours
+// (kernels/recurrence_pack.wgsl), as they are or rounded to float16. Where nothing is saved for a backward
+// pass, a float16 copy is kept with the parameter it was made of: made again when that is written to, given
+// back with it.
+//
+// A number that float16 does not hold leaves a mark on the device, which the next read asks for: a weight
+// never becomes infinity unseen. Next: halves.ts; recurrence.ts and matmul.ts, which use the copies.
+
+import { show, UnrolledError } from '../check.ts'
+import type { View } from '../device.ts'
+import type { Blanks } from './kernels.ts'
+import type { GpuDevice } from './device.ts'
+import { typeOfFour } from './halves.ts'
+import type { Buffer, GpuMemory } from './memory.ts'
+import { gridFor } from './recorder.ts'
+import { sources } from './sources.ts'
+
+/** A matrix as [K + 1, N] times four numbers: its rows, then the bias or zeros. */
+export interface Packing {
+  readonly w: View
+  readonly K: number
+  readonly N: number
+  /** of k, n and the parts, in w */
+  readonly strides: readonly [number, number, number]
+  readonly columns: Columns
+  readonly bias?: View | null
+  /** of n and the parts, in the bias */
+  readonly biasStrides?: readonly [number, number]
+}
+
+/** What a column of packed weights holds: `parts` numbers, of unit n perColumn + e perPart. */
+export interface Columns {
+  readonly parts: number
+  readonly perColumn: number
+  readonly perPart: number
+  /** how many units there are */
+  readonly units: number
+}
+
+export const fourUnits = (units: number): Columns => ({ parts: 4, perColumn: 4, perPart: 1, units })
+
+/** A copy that is kept, and what it was made of. */
+interface Kept {
+  readonly memory: GpuMemory
+  version: number
+  bias: GpuMemory | null
+  biasVersion: number
+}
+
+export class Packer {
+  private readonly device: GpuDevice
+  /** by the memory of the weights, then by layout */
+  private readonly kept = new WeakMap<GpuMemory, Map<string, Kept>>()
+  /** the mark of a number that does not fit; made with the first copy in float16 */
+  private flag: Buffer | null = null
+  /** what mark m says: the shape marks[m - 1] */
+  private readonly marks: string[] = []
+
+  constructor(device: GpuDevice) {
+    this.device = device
+  }
+
+  /** Elements of 4 bytes that a copy takes. */
+  sizeOf({ K, N }: Packing): number {
+    return (K + 1) * N * (this.device.halves ? 2 : 4)
+  }
+
+  /** A copy for as long as the weights are what they are now. */
+  keep(packing: Packing): Buffer {
+    const { w, K, N, strides, columns, bias } = packing
+    const owner = this.device.live(w)
+    const copies = this.kept.get(owner) ?? new Map<string, Kept>()
+    this.kept.set(owner, copies)
+    const key = [w.offset, K, N, ...strides, columns.units, columns.parts, bias?.offset].join(' ')
+    const other = bias ? this.device.live(bias) : null
+    const now = { version: owner.version, bias: other, biasVersion: other?.version ?? 0 }
+    let copy = copies.get(key)
+    if (copy && copy.version === now.version && copy.bias === other && copy.biasVersion === now.biasVersion) {
+      return copy.memory.buffer!
+    }
+    if (!copy) {
+      copy = { memory: this.device.take(this.sizeOf(packing)), ...now }
+      this.device.unowned(copy.memory) // should the weights be garbage-collected, it goes with them
+      copies.set(key, copy)
+    }
+    Object.assign(copy, now)
+    this.pack(packing, copy.memory.buffer!)
+    return copy.memory.buffer!
+  }
+
+  /** Gives back what is kept of a memory that is given back. */
+  drop(owner: GpuMemory): void {
+    for (const { memory } of this.kept.get(owner)?.values() ?? []) this.device.free(memory)
+    this.kept.delete(owner)
+  }
+
+  /** Writes a copy into a buffer of its size. */
+  pack({ w, K, N, strides, columns, bias = null, biasStrides = [0, 0] }: Packing, packed: Buffer): void {
+    const count = (K + 1) * N
+    const weights = this.device.floats('recurrence', w)
+    const { parts, perColumn, perPart, units } = columns
+    const { halves } = this.device
+    this.device.launch({
+      kernel: 'recurrencePack', variant: halves ? 'halves' : '', blanks: () => packBlanks(halves !== null),
+      buffers: [
+        weights, bias ? this.device.floats('recurrence', bias) : weights, packed,
+        ...(halves ? [this.flagBuffer()] : []),
+      ],
+      values: [
+        count, K, N, w.offset, ...strides, parts, perColumn, perPart, units,
+        Number(bias !== null), bias?.offset ?? 0, ...biasStrides, halves ? this.markOf(w) : 0,
+      ],
+      grid: gridFor(count, 64),
+    })
+  }
+
+  /** The buffer whose first word is to be read with every reading; null if nothing was rounded yet. */
+  get marked(): Buffer | null {
+    return this.flag
+  }
+
+  /** What the mark that was read there says. */
+  complaint(mark: number): UnrolledError | null {
+    return mark === 0 ? null : new UnrolledError(
+      `${this.device.name}: a weight of shape ${this.marks[mark - 1]} holds NaN or a number beyond 65504, ` +
+      "which float16 does not hold; open the gpu with weights: 'float32'")
+  }
+
+  private flagBuffer(): Buffer {
+    if (this.flag) return this.flag
+    const { pool, recorder } = this.device
+    this.flag = pool.takeBuffer(4, recorder.isBusy)
+    recorder.write(this.flag, Int32Array.of(0))
+    return this.flag
+  }
+
+  private markOf({ shape }: View): number {
+    const text = show(shape)
+    const at = this.marks.indexOf(text)
+    return at < 0 ? this.marks.push(text) : at + 1
+  }
+}
+
+function packBlanks(halves: boolean): Blanks {
+  return halves ? { four: typeOfFour('unpacked'), half: sources.half, v: 'halves(v)' }
+    : { four: typeOfFour(null), half: '', v: 'v' }
+}
