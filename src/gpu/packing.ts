@@ -1,7 +1,7 @@
 // Weights laid out anew, so that what one thread needs of them are four neighbours
-// (kernels/recurrence_pack.wgsl), as they are or rounded to float16. Where nothing is saved for a backward
-// pass, a float16 copy is kept with the parameter it was made of: made again when that is written to, given
-// back with it.
+// (kernels/recurrence_pack.wgsl), as they are or rounded to float16. A copy may be kept with the parameter it
+// was made of: it is made again when that is written to, and given back with it. A net that writes text takes
+// one step at a time, so for it packing would cost more than the step.
 //
 // A number that float16 does not hold leaves a mark on the device, which the next read asks for: a weight
 // never becomes infinity unseen. Next: halves.ts; recurrence.ts and matmul.ts, which use the copies.

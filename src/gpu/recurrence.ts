@@ -192,10 +192,10 @@ export class GpuFused implements FusedOps {
     return productBlanks(tile, source, this.device.halves)
   }
 
-  /** Weights laid out anew: for this call, or in float16 and without a backward pass as long as they last. */
+  /** Weights laid out anew: for this call; or, where no backward pass follows, for as long as they last. */
   private pack(packing: Packing, spare: Spare, save: boolean): Buffer {
-    const { packer, halves } = this.device
-    if (halves && !save) return packer.keep(packing)
+    const { packer } = this.device
+    if (!save) return packer.keep(packing)
     const packed = spare.take(packer.sizeOf(packing))
     packer.pack(packing, packed)
     return packed
