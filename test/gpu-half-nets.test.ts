@@ -108,7 +108,7 @@ for (const device of devices) {
     const far = apart(await outputs(device, elman, rho), await outputs(single, elman, rho))
     const bound = (2 ** -11 * rho + 2 ** -25 * H) / (1 - rho)
     assert.ok(far > 1e-6 && far < bound, `an Elman cell: ${far}, at most ${bound}`)
-    // An lstm's weights, as they are drawn, have rows that sum to sqrt(H) / 2 = 5: no such bound. Roundings of
+    // An lstm's weights, as drawn, have rows that sum to sqrt(H) / 2 = 5: no such bound. Roundings of
     // random sign add up to 2^-11 / sqrt(3) times the size of W h, which is below 1 here: 3e-4, which gates,
     // whose slope is at most 1/4, make less of. 1.4e-5 were found (and of the Elman cell 1.6e-5).
     const lstmFar = apart(await outputs(device, lstm), await outputs(single, lstm))
@@ -116,9 +116,9 @@ for (const device of devices) {
   })
 
   test(`${device.halves}: ten steps of training follow the losses of float32`, async () => {
-    // Were the parameters equal, a loss would move by at most twice the error of a logit: 2^-10 times the size
-    // of its terms, which is about 1 here. Gradients are off by 2^-11 of themselves too, and so are Adam's
-    // updates, but for gradients near 0. 2^-9 is allowed; 4e-4 were found.
+    // Were the parameters equal, a loss would move by at most twice the error of a logit: 2^-10 times the
+    // size of its terms, which is about 1 here. Gradients are off by 2^-11 of themselves too, and so are
+    // Adam's updates, but for gradients near 0. 2^-9 is allowed; 4e-4 were found.
     const [here, there] = [await losses(device), await losses(single)]
     const apart = Math.max(...here.map((loss, k) => Math.abs(loss / there[k] - 1)))
     assert.ok(there[9] < 0.8 * there[0], 'it learns')
@@ -135,7 +135,7 @@ async function losses(on: Device): Promise<number[]> {
   const all = parameters({ cell, head })
   const rule = adam({ learningRate: 0.05 })
   const symbols = Int32Array.from(rng.uniform(T * B), (u) => Math.floor(u * V))
-  const seen = Float32Array.from({ length: T * B * V }, (_, i) => Number(symbols[Math.floor(i / V)] === i % V))
+  const seen = Float32Array.from({ length: T * B * V }, (_, i) => +(symbols[Math.floor(i / V)] === i % V))
   const xs = tensor(seen, { shape: [T, B, V], device: on })
   const before = symbols.map((_, i) => (i < B ? 0 : symbols[i - B]))
   const targets = tensor(before, { shape: [T, B], device: on, dtype: 'int32' })
