@@ -7,8 +7,8 @@ export { cpu } from './cpu/device.ts'
 export { gpu, type Gpu, type GpuOptions } from './gpu/open.ts'
 export { type AdapterInfo, type AdapterKind, type AdapterRequest, NoAdapterError } from './gpu/adapter.ts'
 export type {
-  BinaryOp, Device, DType, FloatArray, FloatType, FusedOps, GateKind, Memory, MemoryReport, NumberArray,
-  Recurrence, RecurrenceGradients, RecurrenceTrace, UnaryOp, View,
+  BinaryOp, Device, DType, FlatOps, FlatUpdate, FloatArray, FloatType, FusedOps, GateKind, LossOps, Memory,
+  MemoryReport, Norm, NumberArray, Recurrence, RecurrenceGradients, RecurrenceTrace, RowOps, UnaryOp, View,
 } from './device.ts'
 export { random, Random } from './random.ts'
 export type { Shape } from './shape.ts'
