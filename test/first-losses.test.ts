@@ -1,4 +1,4 @@
-// The main job's first ten losses beside PyTorch's, on the cpu. On the gpu: test/long/first-losses-gpu.test.ts.
+// The main job's first ten losses beside PyTorch's, on the cpu. On the gpu: long/first-losses-gpu.test.ts.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -45,7 +45,8 @@ export function firstLosses(test: ReturnType<typeof suite>, device: Device): voi
 }
 
 function testRun(test: ReturnType<typeof suite>, device: Device, run: FirstLosses['runs'][number]): void {
-  test(`${run.cell}, ${device.name}: ten steps of Adam, clipped, within 1e-5 of PyTorch's losses`, async () => {
+  const what = 'ten steps of Adam, clipped, within 1e-5 of PyTorch\'s losses'
+  test(`${run.cell}, ${device.name}: ${what}`, async () => {
     const { H, embedding: embed, B: batch, T: window } = expected.sizes
     const vocabulary = Vocabulary.of(text)
     const { train: ids } = splitText(vocabulary.encode(text))
