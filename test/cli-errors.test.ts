@@ -236,10 +236,10 @@ test('a configuration that disagrees with the weights, or makes no sense', () =>
     [{ kind: 'classifier' }, /^damaged: is not a language model/],
     [{ unit: 'byte' }, /^damaged: its unit is "byte"; it must be character or word$/],
     [{ unit: undefined }, /^damaged: its unit is missing; it must be character or word$/],
-    [{ unit: 'word' }, /^damaged: must be a list of words that holds each once$/],
+    [{ unit: 'word' }, /^damaged: the vocabulary must be a list of words that holds each once$/],
     [{ unit: 'word', vocabulary: ['<unk>', '<eos>', 'a', 'a'] }, /^damaged: vocabulary: word 3, a, stands/],
     [{ vocabulary: 'aab' }, /^damaged: vocabulary: character a \(U\+0061\) stands there twice$/],
-    [{ vocabulary: 7 }, /^damaged: must be one string that holds every character once$/],
+    [{ vocabulary: 7 }, /^damaged: the vocabulary must be one string that holds every character once$/],
   ] as const) assert.match(unusable(reconfigured(change)), line)
 })
 

@@ -55,8 +55,8 @@ test('a vocabulary goes through JSON, and a wrong one is refused', () => {
   const vocabulary = Vocabulary.of('\n "\\🐋é')
   const again = Vocabulary.fromJSON(JSON.parse(JSON.stringify(vocabulary)))
   assert.equal(again.symbols, vocabulary.symbols)
-  assert.match(message(() => Vocabulary.fromJSON(['a'], 'config.json')), /^config\.json: must be one string/)
-  assert.match(message(() => Vocabulary.fromJSON(null)), /^vocabulary: must be one string/)
+  assert.match(message(() => Vocabulary.fromJSON(['a'], 'm.json')), /^m\.json: the vocabulary must be one string/)
+  assert.match(message(() => Vocabulary.fromJSON(null)), /^vocabulary: the vocabulary must be one string/)
   assert.is(message(() => Vocabulary.fromJSON('aab', 'm')),
     'm: vocabulary: character a (U+0061) stands there twice')
   assert.match(message(() => Vocabulary.fromJSON('ba')), /a \(U\+0061\) is out of order/)

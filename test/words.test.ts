@@ -73,9 +73,9 @@ test('a vocabulary goes through JSON, and a wrong one is refused', () => {
   assert.equal(again.symbols, vocabulary.symbols)
   const first = ['<unk>', '<eos>']
   for (const [json, line] of [
-    ['the whale', /^m: must be a list of words that holds each once$/],
-    [[...first, 7], /^m: must be a list of words/],
-    [{ length: 2 }, /^m: must be a list of words/],
+    ['the whale', /^m: the vocabulary must be a list of words that holds each once$/],
+    [[...first, 7], /^m: the vocabulary must be a list of words/],
+    [{ length: 2 }, /^m: the vocabulary must be a list of words/],
     [[], /^m: vocabulary: must begin with <unk> and <eos>$/],
     [['<eos>', '<unk>'], /^m: vocabulary: must begin with <unk> and <eos>$/],
     [[...first, 'a', 'b', 'a'], /^m: vocabulary: word 4, a, stands there twice$/],

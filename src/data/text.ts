@@ -31,7 +31,7 @@ export class Vocabulary {
   /** Reads what `toJSON` wrote. `source` begins the error's line. */
   static fromJSON(value: unknown, source = 'vocabulary'): Vocabulary {
     if (typeof value !== 'string') {
-      throw new UnrolledError(`${source}: must be one string that holds every character once`)
+      throw new UnrolledError(`${source}: the vocabulary must be one string that holds every character once`)
     }
     try {
       return new Vocabulary([...value])

@@ -73,7 +73,7 @@ export class WordVocabulary {
   static fromJSON(value: unknown, source = 'vocabulary'): WordVocabulary {
     const isWord = (word: unknown): word is string => typeof word === 'string'
     if (!Array.isArray(value) || !value.every(isWord)) {
-      throw new UnrolledError(`${source}: must be a list of words that holds each once`)
+      throw new UnrolledError(`${source}: the vocabulary must be a list of words that holds each once`)
     }
     try {
       return new WordVocabulary(value)
