@@ -81,8 +81,8 @@ export class GpuDevice implements Gpu {
     this.flat = new GpuFlat(this)
     this.rows = new GpuRows(this)
     void gpu.lost.then(({ reason, message }) => {
-      this.failure ??= new UnrolledError(reason === 'destroyed' ? `${name}: it was closed; open another`
-        : `${name}: the device was lost (${message.split('\n')[0]}); start again from what was saved`)
+      this.failure ??= reason === 'destroyed' ? this.closed() : new UnrolledError(
+        `${name}: the device was lost (${message.split('\n')[0]}); start again from what was saved`)
     })
     gpu.onuncapturederror = (event) => {
       event.preventDefault()
@@ -95,6 +95,7 @@ export class GpuDevice implements Gpu {
 
   /** Gives everything back; the device is of no more use. */
   close(): void {
+    this.failure ??= this.closed()
     this.pool.empty()
     this.gpu.destroy()
   }
@@ -141,7 +142,7 @@ export class GpuDevice implements Gpu {
     if (marked) this.recorder.copyOut(marked, 0, staging, 1, length)
     this.recorder.flush()
     try {
-      await this.kernels.checkCompiled()
+      await this.kernels.checkCompiled().catch((error: UnrolledError) => { throw this.failure = error })
       await staging.mapAsync(GPUMapMode.READ).catch((error: unknown) => {
         throw this.failure ?? new UnrolledError(`${this.name}: reading failed: ${String(error)}`)
       })
@@ -266,8 +267,12 @@ export class GpuDevice implements Gpu {
     if (memory.buffer) return memory.buffer
     const buffer = this.pool.takeBuffer(memory.bytes, this.recorder.isBusy)
     this.recorder.write(buffer, Int32Array.from(memory.host!))
-    memory.buffer = buffer
+    this.pool.setBuffer(memory, buffer)
     return buffer
+  }
+
+  private closed(): UnrolledError {
+    return new UnrolledError(`${this.name}: it was closed; open another`)
   }
 
   private own(memory: Memory): GpuMemory {

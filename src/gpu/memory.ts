@@ -137,6 +137,13 @@ export class BufferPool {
     this.lost.register(memory, { buffer: memory.buffer, bytes: memory.bytes }, memory)
   }
 
+  /** Indices get a buffer when a kernel first asks for them, and lose it when they change. */
+  setBuffer(memory: GpuMemory, buffer: Buffer | null): void {
+    if (memory.buffer) this.giveBuffer(memory.buffer)
+    memory.buffer = buffer
+    if (this.lost.unregister(memory)) this.watch(memory) // it is this buffer that comes back
+  }
+
   report(): MemoryReport {
     return { live: this.live, peak: this.peak, pooled: this.pooled, buffers: this.buffers }
   }

@@ -79,9 +79,7 @@ export function copyInto(device: GpuDevice, target: View, x: View): void {
   const length = sizeOf(x.shape)
   if (to.host) {
     to.host.set(from.host!.subarray(x.offset, x.offset + length), target.offset)
-    if (to.buffer) device.pool.giveBuffer(to.buffer) // outdated: the next kernel that asks gets new numbers
-    to.buffer = null
-    return
+    return device.pool.setBuffer(to, null) // outdated: the next kernel that asks gets new numbers
   }
   if (from.buffer !== to.buffer) {
     return device.recorder.copy(from.buffer!, x.offset, to.buffer!, target.offset, length)

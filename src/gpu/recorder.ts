@@ -12,6 +12,9 @@ import type { Kernel } from './kernels.ts'
 const SLOT = 256
 const SLOTS = 256
 
+/** Bind groups in the cache: more than a step of a thousand dispatches has many times over. */
+const MOST_GROUPS = 2 ** 16
+
 /** A block of slots: those of one submission that is being recorded. */
 interface Block {
   readonly gpu: GPUBuffer
@@ -28,7 +31,7 @@ export class Recorder {
   private pipeline: GPUComputePipeline | null = null
   private readonly groups = new Map<string, GPUBindGroup>()
   /** the keys in `groups` that name a buffer */
-  private readonly keys = new Map<number, string[]>()
+  private readonly keys = new Map<number, Set<string>>()
   private blocks: Block[] = []
   /** the block in use; those before it are full */
   private block = 0
@@ -113,7 +116,11 @@ export class Recorder {
   /** Forgets the bind groups of a buffer that is about to be destroyed; what still uses it is submitted. */
   forget(buffer: Buffer): void {
     if (this.isBusy(buffer)) this.flush()
-    for (const key of this.keys.get(buffer.id) ?? []) this.groups.delete(key)
+    for (const key of this.keys.get(buffer.id) ?? []) {
+      this.groups.delete(key)
+      const [, ...others] = key.split(',')
+      for (const id of others) this.keys.get(Number(id))?.delete(key) // weights outlive many a partner
+    }
     this.keys.delete(buffer.id)
   }
 
@@ -144,13 +151,20 @@ export class Recorder {
       layout: kernel.layout,
       entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer: buffer.gpu } })),
     })
+    if (this.groups.size >= MOST_GROUPS) this.forgetAll()
     this.groups.set(key, group)
     for (const { id } of buffers) {
       const keys = this.keys.get(id)
-      if (keys) keys.push(key)
-      else this.keys.set(id, [key])
+      if (keys) keys.add(key)
+      else this.keys.set(id, new Set([key]))
     }
     return group
+  }
+
+  /** Where shapes change from step to step, ever new buffers meet: what has piled up is made anew. */
+  private forgetAll(): void {
+    this.groups.clear()
+    this.keys.clear()
   }
 
   private uniform(pass: GPUComputePassEncoder, words: Uint32Array): void {
