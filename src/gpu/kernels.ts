@@ -77,7 +77,7 @@ export class Kernels {
       compute: { module },
     })
     this.pending.push(this.gpu.popErrorScope().then(async (error) =>
-      error && new UnrolledError(await compileError(key, code, module, error))))
+      error && new UnrolledError(await compileError({ name, key, blanks, code }, module, error))))
     return { name, pipeline, layout, signature, immediates }
   }
 
@@ -127,13 +127,44 @@ function fill(name: KernelName, source: string, blanks: Blanks): string {
   })
 }
 
-/** One line: the kernel, the line's number, what is wrong, the line itself. */
+/** A kernel as the driver got it, and what it was made of. */
+interface Filled {
+  readonly name: KernelName
+  readonly key: string
+  readonly blanks: Blanks
+  readonly code: string
+}
+
+/** One line: the kernel, its file and the line in it, what is wrong, the line itself. */
 async function compileError(
-  key: string, code: string, module: GPUShaderModule, error: GPUError,
+  { name, key, blanks, code }: Filled, module: GPUShaderModule, error: GPUError,
 ): Promise<string> {
   const { messages } = await module.getCompilationInfo()
   const first = messages.find(({ type }) => type === 'error')
-  if (!first) return `gpu: kernel ${key}: ${error.message.split('\n')[0]}`
-  const line = code.split('\n')[first.lineNum - 1]?.trim() ?? ''
-  return `gpu: kernel ${key}, line ${first.lineNum}: ${first.message}: ${line}`
+  if (!first) return `gpu: kernel ${key}, ${fileOf(name)}: ${error.message.split('\n')[0]}`
+  const text = code.split('\n')[first.lineNum - 1]?.trim() ?? ''
+  const line = first.lineNum - (code.startsWith('requires') ? 1 : 0)
+  return `gpu: kernel ${key}, ${placeOf(name, blanks, line)}: ${first.message}: ${text}`
+}
+
+const fileOf = (name: KernelName): string =>
+  `kernels/${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}.wgsl`
+
+/** Where a line of a filled kernel was written: in its own file, in another one, or in the text of a blank. */
+function placeOf(name: KernelName, blanks: Blanks, line: number): string {
+  const all: Blanks = { functions: sources.functions, ...blanks }
+  let end = 0
+  for (const [k, own] of sources[name].split('\n').entries()) {
+    const long = [...own.matchAll(/\{\{(\w+)\}\}/g)]
+      .map(([, blank]) => ({ blank, text: String(all[blank] ?? '') }))
+      .find(({ text }) => text.includes('\n'))
+    const start = end
+    end += long ? long.text.split('\n').length : 1
+    if (line > end) continue
+    if (!long) return `${fileOf(name)}, line ${k + 1}`
+    const file = (Object.keys(sources) as KernelName[]).find((other) => sources[other] === long.text)
+    return file ? `${fileOf(file)}, line ${line - start}`
+      : `${fileOf(name)}, line ${k + 1}, line ${line - start} of {{${long.blank}}}`
+  }
+  return fileOf(name)
 }
