@@ -64,10 +64,14 @@ fn finish(row: u32, n: u32, t: u32, u: vec4f) {
 }
 
 @compute @workgroup_size(COLUMNS, SLICES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) id: vec3u,
+) {
   let n = group.x * COLUMNS + id.x;
   let column = min(n, params.N - 1u);
-  let row = group.y * ROWS;
+  let row = (group.z * groups.y + group.y) * ROWS; // may be past the last: barriers need all threads
+  let last = max(params.B, row + 1u) - 1u - row;
   for (var k = params.first; k < params.end; k++) {
     let t = select(k, params.T - 1u - k, params.reverse == 1u);
     var sums = array<vec4f, ROWS>();
@@ -76,7 +80,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: v
       for (var r = 0u; r < ROWS; r++) { sums[r] = bias; }
     }
     let start = ((t + params.reverse) * params.B + row) * params.O;
-    product(start, params.B - 1u - row, column, params.N, params.O, id.xy, &sums);
+    product(start, last, column, params.N, params.O, id.xy, &sums);
     if (SLICES == 1u) {
       for (var r = 0u; r < ROWS; r++) { finish(row + r, n, t, sums[r]); }
     } else {

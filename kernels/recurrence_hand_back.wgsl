@@ -36,13 +36,17 @@ fn finish(row: u32, n: u32, sums: vec4f) {
 }
 
 @compute @workgroup_size(COLUMNS, SLICES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) id: vec3u,
+) {
   let n = group.x * COLUMNS + id.x;
-  let row = group.y * ROWS;
+  let row = (group.z * groups.y + group.y) * ROWS; // may be past the last: barriers need all threads
+  let last = max(params.B, row + 1u) - 1u - row;
   let source = select(params.t + 1u, params.t - 1u, params.reverse == 1u);
   var sums = array<vec4f, ROWS>();
   if (params.isLast == 0u) {
-    product((source * params.B + row) * params.K, params.B - 1u - row, min(n, params.N - 1u), params.N,
+    product((source * params.B + row) * params.K, last, min(n, params.N - 1u), params.N,
       params.K, id.xy, &sums);
   }
   for (var r = 0u; r < ROWS; r++) { partial[(id.y * ROWS + r) * COLUMNS + id.x] = sums[r]; }

@@ -28,12 +28,16 @@ fn finish(row: u32, n: u32, sums: vec4f) {
 }
 
 @compute @workgroup_size(COLUMNS, SLICES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) id: vec3u,
+) {
   let n = group.x * COLUMNS + id.x;
-  let row = group.y * ROWS;
+  let row = (group.z * groups.y + group.y) * ROWS; // may be past the last: barriers need all threads
+  let last = max(params.B, row + 1u) - 1u - row;
   let at = select(0u, params.t, params.saves == 1u);
   var sums = array<vec4f, ROWS>();
-  product((at * params.B + row) * params.H, params.B - 1u - row, min(n, params.N - 1u), params.N, params.H,
+  product((at * params.B + row) * params.H, last, min(n, params.N - 1u), params.N, params.H,
     id.xy, &sums);
   for (var r = 0u; r < ROWS; r++) { partial[(id.y * ROWS + r) * COLUMNS + id.x] = sums[r]; }
   workgroupBarrier();

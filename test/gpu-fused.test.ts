@@ -20,7 +20,7 @@ import { sum } from '../src/ops/reduce.ts'
 import { random } from '../src/random.ts'
 import { untracked } from '../src/scope.ts'
 import { Tape } from '../src/tape.ts'
-import { dispose, leaves, type Tensor, tensor, type Tree } from '../src/tensor.ts'
+import { dispose, full, leaves, type Tensor, tensor, type Tree } from '../src/tensor.ts'
 import { gpu } from './devices.ts'
 import { energy, values } from './every-cell.ts'
 import { difference } from './golden-numbers.ts'
@@ -107,6 +107,22 @@ for (const kind of ['RNN', 'LSTM', 'GRU'] as const) {
     }
   })
 }
+
+test('more sequences than a grid has workgroups along one axis', async () => {
+  const B = 530_000 // 8 a workgroup at most
+  for (const { make } of basic) {
+    const cell = make({ inputs: 1, hidden: 2, device: gpu, rng: random(1) })
+    using tape = new Tape()
+    const xs = full([1, B, 1], 0.5, gpu)
+    const { outputs } = unroll(cell, xs)
+    const [dxs] = tape.gradients(energy(outputs), [xs])
+    for (const x of [outputs, dxs]) {
+      const list = await x.read()
+      const width = list.length / B
+      assert.ok(list[0] !== 0 && list.every((v, i) => v === list[i % width]), 'all sequences are alike')
+    }
+  }
+})
 
 test('what it is given may be 100 times too large', async () => {
   for (const { cell, make } of cells) {

@@ -5,7 +5,7 @@ import type { GateKind } from '../device.ts'
 import type { Traits } from './gemm-choice.ts'
 import { type Halves, readFour, typeOfFour } from './halves.ts'
 import type { Blanks } from './kernels.ts'
-import type { Grid } from './recorder.ts'
+import { gridFor, type Grid } from './recorder.ts'
 import { sources } from './sources.ts'
 
 /** What this device must know of a cell; all else is in the cell's own file of gates. */
@@ -58,7 +58,8 @@ export const nameOf = ({ columns, slices, rows, lanes }: Tile) =>
   (lanes ? 'lanes' : `${columns} x ${slices}, ${rows} rows`)
 
 export function gridOf({ columns, rows }: Tile, B: number, N: number): Grid {
-  return { x: Math.ceil(N / columns), y: Math.ceil(B / rows), z: 1 }
+  const { x, y } = gridFor(B, rows)
+  return { x: Math.ceil(N / columns), y: x, z: y }
 }
 
 /** The blanks of how a product is done. */
