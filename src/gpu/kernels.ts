@@ -96,12 +96,16 @@ export class Kernels {
   }
 }
 
+/** Blanks that every kernel may have. */
+const shared: Blanks = {
+  functions: sources.functions, philox: sources.philox, together: sources.together,
+}
+
 /** WGSL without blanks, the number of words in its Params, and which of its buffers are written. */
 export function fillBlanks(
   name: KernelName, blanks: Blanks, immediatesThere: boolean,
 ): { code: string, words: number, signature: string } {
-  const { functions, philox, together } = sources
-  const all: Blanks = { functions, philox, together, ...blanks }
+  const all: Blanks = { ...shared, ...blanks }
   const filled = fill(name, sources[name], { ...all, params: '{{params}}' })
   const fields = /struct Params \{([^}]*)\}/.exec(filled)?.[1] ?? ''
   const words = [...fields.matchAll(/:\s*[ufi]32/g)].length
@@ -143,7 +147,8 @@ async function compileError(
   const first = messages.find(({ type }) => type === 'error')
   if (!first) return `gpu: kernel ${key}, ${fileOf(name)}: ${error.message.split('\n')[0]}`
   const text = code.split('\n')[first.lineNum - 1]?.trim() ?? ''
-  const line = first.lineNum - (code.startsWith('requires') ? 1 : 0)
+  const directives = /^((requires|enable) .*\n)*/.exec(code)![0].split('\n').length - 1
+  const line = first.lineNum - directives
   return `gpu: kernel ${key}, ${placeOf(name, blanks, line)}: ${first.message}: ${text}`
 }
 
@@ -152,7 +157,7 @@ const fileOf = (name: KernelName): string =>
 
 /** Where a line of a filled kernel was written: in its own file, in another one, or in the text of a blank. */
 function placeOf(name: KernelName, blanks: Blanks, line: number): string {
-  const all: Blanks = { functions: sources.functions, ...blanks }
+  const all: Blanks = { ...shared, ...blanks }
   let end = 0
   for (const [k, own] of sources[name].split('\n').entries()) {
     const long = [...own.matchAll(/\{\{(\w+)\}\}/g)]
