@@ -6,8 +6,8 @@
 fn isNaN(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 fn isFinite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }
 
-// e^x to the last digit or two (WGSL's own may be off by 3 + 2|x| of them): x = n log 2 + r, then the series of
-// Cephes' expf for |r| < 0.35, and 2^n in two factors, since one alone may be more than a float holds.
+// e^x to the last digit or two (WGSL's own may be off by 3 + 2|x| of them): x = n log 2 + r, then the series
+// of Cephes' expf for |r| < 0.35, and 2^n in two factors, since one alone may be more than a float holds.
 fn expOf(x: f32) -> f32 {
   if (isNaN(x)) { return x; }
   let c = clamp(x, -104.0, 89.0); // 0 and infinity lie beyond

@@ -4,7 +4,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spawn } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { buildCommand, root, tiny, words } from './command.ts'
@@ -53,6 +53,23 @@ test('the same losses as on the cpu; the model that it saves works on both', () 
   assert.ok(Math.abs(measured[0] - measured[1]) <= 1e-4 * measured[1], measured.join())
   const sampled = run(['sample', '--model', saved, '--length', '5', ...onGpu], root)
   assert.is(sampled.status, 0, sampled.stderr)
+})
+
+test('a run that is gone on with stays on its gpu, and ends as if it had never stopped', () => {
+  const out = (name: string) => ['--out', join(folder, name)]
+  const good = (args: string[]) => {
+    const { status, stdout, stderr } = run(args, root)
+    assert.is(status, 0, stderr)
+    return stdout
+  }
+  const whole = good([...train, '--steps', '6', ...onGpu, ...out('whole')])
+  const parts = good([...train, '--steps', '3', ...onGpu, ...out('parts')]) +
+    good(['train', '--resume', join(folder, 'parts'), '--steps', '6', '--json'])
+  const losses = (stdout: string) =>
+    events(stdout).filter(({ event }) => event === 'step').map(({ loss }) => loss)
+  assert.equal(losses(parts), losses(whole))
+  const weights = ['whole', 'parts'].map((name) => readFileSync(join(folder, name, 'model.safetensors')))
+  assert.ok(weights[0].equals(weights[1]))
 })
 
 /** Trains until the third step has been told, sends the signal, and waits for the end. */

@@ -23,8 +23,8 @@ import { resolved } from './train-plan.ts'
 const ENDS = ['steps', 'epochs', 'minutes'] as const
 const BESIDE = ['resume', ...ENDS, 'saveEvery', 'json', 'device', 'adapter', 'data', 'valid', 'test']
 
-/** Options that say how a run is watched, or where it lies, rather than what is computed. */
-const NOT_KEPT = ['resume', 'out', 'json', 'device', 'adapter']
+/** Options that say how a run is watched, or where it lies, rather than what is computed, and where. */
+const NOT_KEPT = ['resume', 'out', 'json']
 
 /** A run that is gone on with. */
 export interface Resumed {
@@ -82,9 +82,12 @@ export function resume(dir: string, values: TrainValues, given: ReadonlySet<stri
   const kept: Record<string, unknown> = { ...notes.options }
   if (ends.length > 0) for (const key of ENDS) delete kept[key]
   if (given.has('data')) delete kept.corpus
+  if (given.has('device') || given.has('adapter')) {
+    delete kept.device
+    delete kept.adapter
+  }
   for (const key of given) kept[key] = values[key as keyof TrainValues]
-  const { json, device, adapter } = values
-  const options = { ...parsed(kept, source), json, device, adapter, out: dir, resume: dir }
+  const options = { ...parsed(kept, source), json: values.json, out: dir, resume: dir }
   checkFiles(options)
   return { dir, options, state, notes, newEnd }
 }
