@@ -18,7 +18,7 @@ async function messageOf(promise: Promise<unknown>): Promise<string> {
   return promise.then(() => 'no error', (error: Error) => error.message)
 }
 
-/** What is said of a kernel with this in a blank, when it is first used, and when it was known to be broken. */
+/** What is said of a kernel with this in a blank, at its first use, and when it was known to be broken. */
 async function broken(kernel: KernelName, blanks: Blanks, buffers: number): Promise<string[]> {
   const device = await openGpu(testAdapter)
   const memories = Array.from({ length: buffers }, () => device.take(64))

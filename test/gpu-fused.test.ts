@@ -109,18 +109,16 @@ for (const kind of ['RNN', 'LSTM', 'GRU'] as const) {
 }
 
 test('more sequences than a grid has workgroups along one axis', async () => {
-  const B = 530_000 // 8 a workgroup at most
-  for (const { make } of basic) {
-    const cell = make({ inputs: 1, hidden: 3, device: gpu, rng: random(1) })
-    using tape = new Tape()
-    const xs = full([1, B, 1], 0.5, gpu)
-    const { outputs } = unroll(cell, xs)
-    const [dxs] = tape.gradients(energy(outputs), [xs])
-    for (const x of [outputs, dxs]) {
-      const list = await x.read()
-      const width = list.length / B
-      assert.ok(list[0] !== 0 && list.every((v, i) => v === list[i % width]), 'all sequences are alike')
-    }
+  const B = 530_000 // 8 a workgroup at most; one cell is enough, the skeleton is the same for all
+  const cell = basic[0].make({ inputs: 1, hidden: 3, device: gpu, rng: random(1) })
+  using tape = new Tape()
+  const xs = full([1, B, 1], 0.5, gpu)
+  const { outputs } = unroll(cell, xs)
+  const [dxs] = tape.gradients(energy(outputs), [xs])
+  for (const x of [outputs, dxs]) {
+    const list = await x.read()
+    const width = list.length / B
+    assert.ok(list[0] !== 0 && list.every((v, i) => v === list[i % width]), 'all sequences are alike')
   }
 })
 

@@ -20,7 +20,7 @@ const namesOf = (list: readonly string[]): string => [...new Set(list)].join(', 
 
 export const gradcheckCommand = defineCommand({
   name: 'gradcheck',
-  summary: 'check the gradients of every op and cell against finite differences, on the cpu in float64',
+  summary: 'check every gradient against finite differences (on the cpu, in float64)',
   options: {
     op: {
       type: 'text', value: 'NAME',

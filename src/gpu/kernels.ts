@@ -155,7 +155,7 @@ async function compileError(
 const fileOf = (name: KernelName): string =>
   `kernels/${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}.wgsl`
 
-/** Where a line of a filled kernel was written: in its own file, in another one, or in the text of a blank. */
+/** Where a line of a filled kernel was written: in its own file, in another, or in the text of a blank. */
 function placeOf(name: KernelName, blanks: Blanks, line: number): string {
   const all: Blanks = { ...shared, ...blanks }
   let end = 0
