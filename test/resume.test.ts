@@ -4,7 +4,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 import { shellWord } from '../src/cli/run-folder.ts'
@@ -93,6 +95,17 @@ test('killed or stopped while the last validation is under way: it is told once'
   assert.is(how, 130)
   good('train', '--resume', 'unsure')
   same('unsure', 'validated')
+})
+
+test('a run that was killed after its last save, before it was drawn, is drawn when it is asked for', () => {
+  good(...onText, '--steps', '8', '--out', 'undrawn')
+  const drawn = readFileSync(at('undrawn/report.html'), 'utf8')
+  rmSync(at('undrawn/report.html'))
+  rmSync(at('undrawn/plots'), { recursive: true })
+  writeFileSync(at('undrawn/.lock'), '999999999 elsewhere -\n') // of a process that is no more
+  good('train', '--resume', 'undrawn')
+  assert.is(readFileSync(at('undrawn/report.html'), 'utf8'), drawn)
+  assert.equal(readdirSync(at('undrawn')).sort(), RUN_FILES)
 })
 
 test('a run that has ended says so; a later end goes on, as if it had always been the end', () => {

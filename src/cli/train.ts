@@ -20,6 +20,7 @@ import { Training } from '../train/loop.ts'
 import { breathe, measure, neverDrawn } from './common.ts'
 import { openDevice } from './device-option.ts'
 import { type Interruption, listenForSignals } from './interrupt.ts'
+import { lock } from './lock.ts'
 import { UsageError } from './options.ts'
 import { drawRun } from './pictures.ts'
 import {
@@ -64,7 +65,7 @@ export async function runTrain(values: TrainValues, given: ReadonlySet<string>):
   const model = languageModel(form, { device: await openDevice(options), rng: random(options.seed) })
   if (options.init !== undefined) drawUniform(model.parameters, options.init, random(options.seed))
   const training = new Training(trainOptions(options, texts, model))
-  if (resumed && !takeOver(resumed, training)) return 0
+  if (resumed && !await takeOver(resumed, training)) return 0
   const folder = openFolder(options, texts)
   const reporter = reporterOf(options, folder)
   const interruption = listenForSignals()
@@ -83,8 +84,11 @@ export async function runTrain(values: TrainValues, given: ReadonlySet<string>):
   }
 }
 
-/** Whether there is something to go on with; if not, that is said. */
-function takeOver(resumed: Resumed, training: Training): boolean {
+/**
+ * Whether there is something to go on with; if not, that is said, and the run is drawn once more: it may have
+ * been killed after its last save, before it was.
+ */
+async function takeOver(resumed: Resumed, training: Training): Promise<boolean> {
   loadInto(training, resumed)
   const atEnd = training.fraction >= 1
   if (atEnd && resumed.newEnd) {
@@ -95,6 +99,9 @@ function takeOver(resumed: Resumed, training: Training): boolean {
   if (resumed.options.json) process.stdout.write(closingLines(undefined, training.steps).join(''))
   const stream = resumed.options.json ? process.stderr : process.stdout
   stream.write(`${hasEnded(resumed)}\n`)
+  const release = lock(resumed.dir)
+  await drawRun(resumed.dir)
+  release()
   return false
 }
 
