@@ -17,13 +17,7 @@ struct Params {
 
 {{functions}}
 
-fn placeOf(i: u32, s: vec4u) -> u32 {
-  let i3 = i % params.n3;
-  let rest = i / params.n3;
-  let i2 = rest % params.n2;
-  let i1 = rest / params.n2 % params.n1;
-  return dot(vec4u(rest / params.n2 / params.n1, i1, i2, i3), s);
-}
+{{walk}}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

@@ -11,14 +11,12 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 
+{{walk}}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * 64u + id.x;
   if (i >= params.length) { return; }
-  let i3 = i % params.n3;
-  let rest = i / params.n3;
-  let i2 = rest % params.n2;
-  let i1 = rest / params.n2 % params.n1;
-  let place = vec4i(vec4u(rest / params.n2 / params.n1, i1, i2, i3));
+  let place = vec4i(axesOf(i));
   y[i] = x[params.start + dot(place, vec4i(params.s0, params.s1, params.s2, params.s3))];
 }

@@ -202,7 +202,6 @@ export interface FusedOps {
    * Backwards through the steps. With d(h_t) = dy_t + what step t + 1 hands back, the gates' derivatives give
    * d(u_t), d(projected_t), d(c_{t-1}); d(u_t) weight goes on to d(h_{t-1}). At a step at which sequence b
    * stands still, d(u) and d(projected) are 0, and d(h), d(c) pass.
-   * @param dy [T, B, O], for the states that the steps wrote
    * @param dy [T, B, O], for the states that the steps wrote; null if nothing depends on them
    * @param last gradients of the state after the last step [B, O], [B, H]; the same
    */

@@ -44,7 +44,7 @@ export function accessExpression(name: 'a' | 'b' | 'c', access: Access): string 
     case 'number': return `params.value${upper}`
     case 'strided': {
       const strides = [0, 1, 2, 3].map((k) => `params.${name}${k}`).join(', ')
-      return `${name}[params.offset${upper} + placeOf(i, vec4u(${strides}))]`
+      return `${name}[params.offset${upper} + dot(axesOf(i), vec4u(${strides}))]`
     }
   }
 }

@@ -99,6 +99,7 @@ export class Kernels {
 /** Blanks that every kernel may have. */
 const shared: Blanks = {
   functions: sources.functions, philox: sources.philox, together: sources.together,
+  walk: sources.walk,
 }
 
 /** WGSL without blanks, the number of words in its Params, and which of its buffers are written. */

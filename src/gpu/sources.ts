@@ -50,6 +50,7 @@ import updateAdagrad from '../../kernels/update_adagrad.wgsl'
 import updateAdam from '../../kernels/update_adam.wgsl'
 import updateRmsprop from '../../kernels/update_rmsprop.wgsl'
 import updateSgd from '../../kernels/update_sgd.wgsl'
+import walk from '../../kernels/walk.wgsl'
 import window from '../../kernels/window.wgsl'
 
 export const sources = {
@@ -59,5 +60,5 @@ export const sources = {
   norm, normGradient, oneHot, philox, place, recurrenceBackward, recurrenceForward, recurrenceHandBack,
   recurrenceLanes, recurrencePack, recurrenceProduct, recurrenceProject,
   reduce, reduceRows, reverseTime, scatterAdd, select, softmax, softmaxGradient, together, total, unary,
-  uniform, update, updateAdagrad, updateAdam, updateRmsprop, updateSgd, window,
+  uniform, update, updateAdagrad, updateAdam, updateRmsprop, updateSgd, walk, window,
 }
