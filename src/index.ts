@@ -66,6 +66,10 @@ export {
 } from './nn/unroll.ts'
 
 export {
+  hopfield, type Hopfield, type HopfieldOptions, overlap, type Settled, type SettleOptions, type UnitValues,
+} from './memory/hopfield.ts'
+
+export {
   type Bptt, bptt, type Held, type Net, type TruncatedBptt, truncatedBptt, type TruncationOptions,
 } from './train/bptt.ts'
 export { clipByGlobalNorm, clipByNorm, clipByValue, type Clipped, requireFinite } from './train/clip.ts'

@@ -33,7 +33,7 @@ const lines = (stdout: string): Line[] => {
 
 test('--help names every command, and each has its own with an example; --version', () => {
   const overview = good('--help')
-  for (const name of ['train', 'sample', 'eval', 'gradcheck']) {
+  for (const name of ['train', 'sample', 'eval', 'experiment', 'gradcheck']) {
     assert.match(overview, new RegExp(`^  ${name} `, 'm'))
     const help = good(name, '--help')
     assert.match(help, new RegExp(`^unrolled ${name}: `))

@@ -11,14 +11,15 @@ const floors = `
   cli  web                         the command line; the page
     node                           the public names, with those that need Node
       index                        the public names
-        train  io  inspect  data   optimisers, loops, files, plots
-          gradcheck                checks anything above the tape
-            nn  reservoir  memory  cells, layers, unrolling
-              ops                  one function per op, its vjp beside it
-                tape  backward  scope  context  tensor
-                  cpu  simd  gpu   ways to keep the contract
-                    device         the contract
-                      shape  random  half  check  suggest  node-packages
+        experiments                the published results, each in a file
+          train  io  inspect  data   optimisers, loops, files, plots
+            gradcheck              checks anything above the tape
+              nn  reservoir  memory   cells, layers, unrolling
+                ops                one function per op, its vjp beside it
+                  tape  backward  scope  context  tensor
+                    cpu  simd  gpu    ways to keep the contract
+                      device       the contract
+                        shape  random  half  check  suggest  node-packages
 `.trim().split('\n').map((line) => line.trim().split(/ {3,}|$/)[0].split(/ +/))
 
 // Where Node's own modules may be imported.

@@ -1,7 +1,7 @@
 // What --help prints: the table of options.ts in aligned columns, the defaults, and an example at the end.
 // Read next: options.ts.
 
-import { flagName } from './options.ts'
+import { shownName } from './options.ts'
 import type { Command, Option, OptionTable } from './options.ts'
 
 const WIDTH = 96
@@ -12,14 +12,15 @@ const PLACEHOLDER: Readonly<Record<Option['type'], string>> = {
 
 /** The text that `unrolled NAME --help` prints, ending with a newline. */
 export function helpText<O extends OptionTable>(command: Command<O>): string {
-  const rows = Object.entries<Option>(command.options).map(([key, spec]) => [
-    `--${flagName(key)} ${spec.value ?? PLACEHOLDER[spec.type]}`.trimEnd(), explain(spec),
-  ])
+  const rows = Object.entries<Option>(command.options).map(([key, spec]) => {
+    const value = key === command.operand ? '' : ` ${spec.value ?? PLACEHOLDER[spec.type]}`.trimEnd()
+    return [`${shownName(command, key)}${value}`, explain(spec)]
+  })
   rows.push(['--help', 'print this text'])
   const column = Math.max(...rows.map(([left]) => left.length)) + 4 // two spaces before, two after
   const lines = rows.map(([left, right]) => `  ${left}`.padEnd(column) + wrap(right, WIDTH - column, column))
   const groups = (command.excludes ?? []).map((group) =>
-    `At most one of ${group.map((key) => `--${flagName(key)}`).join(', ')}.`)
+    `At most one of ${group.map((key) => shownName(command, key)).join(', ')}.`)
   return [
     `unrolled ${command.name}: ${command.summary}`, '',
     `Usage: npx unrolled ${command.name} ${command.usage ?? '[options]'}`, '',

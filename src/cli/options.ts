@@ -80,6 +80,8 @@ export interface Command<O extends OptionTable = OptionTable> {
   /** what follows the name in the line "Usage:"; `[options]` by default */
   usage?: string
   options: O
+  /** the option whose value may stand without its flag: `experiment NAME` */
+  operand?: keyof O & string
   /** groups of options of which at most one may be given */
   excludes?: readonly (readonly (keyof O & string)[])[]
   /** a line that can be typed as it stands */
@@ -116,7 +118,7 @@ export function parseCommand<O extends OptionTable>(command: Command<O>, args: r
   const given = rawValues(command, args)
   checkExcludes(command, new Set(given.keys()))
   const values = Object.entries(command.options).map(([key, spec]) =>
-    [key, valueOf(`--${flagName(key)}`, spec, given.get(key), command.name)])
+    [key, valueOf(shownName(command, key), spec, given.get(key), command.name)])
   return Object.fromEntries(values) as Values<O>
 }
 
@@ -135,6 +137,10 @@ function rawValues<O extends OptionTable>(
   for (const [key, spec] of Object.entries(command.options)) specs.set(flagName(key), [key, spec])
   const given = new Map<string, string | true>()
   for (const token of tokens(specs, args)) {
+    if (token.kind === 'positional' && command.operand !== undefined && !given.has(command.operand)) {
+      given.set(command.operand, token.value)
+      continue
+    }
     if (token.kind === 'positional') {
       throw new UsageError(`${command.name}: ${printable(token.value)} is left over; options begin with --`)
     }
@@ -146,6 +152,11 @@ function rawValues<O extends OptionTable>(
     given.set(found[0], rawValue(found[1], token))
   }
   return given
+}
+
+/** How an option is named to people: `--top-k`; the operand by what stands for it, `NAME`. */
+export function shownName<O extends OptionTable>({ operand, options }: Command<O>, key: string): string {
+  return key === operand ? options[key].value ?? key.toUpperCase() : `--${flagName(key)}`
 }
 
 /** `topK` -> `top-k` */
@@ -261,7 +272,7 @@ function checkExcludes<O extends OptionTable>(command: Command<O>, given: Readon
   for (const group of command.excludes ?? []) {
     const both = group.filter((key) => given.has(key))
     if (both.length < 2) continue
-    const flags = (keys: readonly string[]): string => keys.map((key) => `--${flagName(key)}`).join(', ')
+    const flags = (keys: readonly string[]): string => keys.map((key) => shownName(command, key)).join(', ')
     throw new UsageError(`${command.name}: ${flags(both)} exclude each other; give one of ${flags(group)}`)
   }
 }

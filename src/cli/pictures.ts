@@ -1,10 +1,12 @@
-// The pictures and the report of a run, drawn from its metrics.jsonl alone: DIR/plots/*.svg, DIR/report.html.
-// The library that draws is loaded here, when it is needed. Read next: ../inspect/pictures/draw.ts.
+// The pictures and the report of a run, drawn from its metrics.jsonl alone: DIR/plots/*.svg, DIR/report.html;
+// and the chart of an experiment. The library that draws is loaded here, when it is needed. Read next:
+// ../inspect/pictures/draw.ts.
 
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { printable } from '../data/printable.ts'
+import type { Chart } from '../inspect/chart.ts'
 import { ensureFolder, writeAtomically } from '../io/node-files.ts'
 import { reasonOf } from '../io/reasons.ts'
 import { METRICS } from './run-notes.ts'
@@ -34,4 +36,12 @@ export async function drawRun(dir: string): Promise<boolean> {
     process.stderr.write(`unrolled: note: no pictures of ${printable(dir)}: ${reasonOf(error)}\n`)
     return false
   }
+}
+
+/** Draws a chart into the file DIR/NAME.svg; the path. */
+export async function drawChartInto(dir: string, name: string, chart: Chart): Promise<string> {
+  const { drawChart } = await import('../inspect/pictures/chart.ts')
+  const path = join(dir, `${name}.svg`)
+  writeAtomically(path, drawChart(name, chart).svg)
+  return path
 }

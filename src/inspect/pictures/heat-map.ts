@@ -1,32 +1,24 @@
 // How far gradients reach back, as a picture: a column for each measured step, a row for each time lag, the
 // colour the norm of dLoss_T/dh_{T-lag} on a logarithmic scale; a panel for each layer.
 //
-// Cells of one colour are one path, and neighbours in a row one rectangle: thousands of cells stay a file of
-// some ten kilobytes. Measured in ../last-loss-flow.ts. Read next: picture.ts.
+// Measured in ../last-loss-flow.ts. Read next: cells.ts, picture.ts.
 
-import { axisX, type RenderFunction, scale } from './plot.ts'
+import { axisX } from './plot.ts'
 
+import { cellsMark, colourShades, type Grid, type Range } from './cells.ts'
 import type { FlowRecord, History } from './history.ts'
 import { type Panel, type Picture, picture } from './picture.ts'
 import { count, roundValues, stepAxis, stepScale, tidy, valueAxis } from './scales.ts'
-import { SVG } from './svg.ts'
 import { geometricMean, pieces } from './thin.ts'
 
 const COLUMNS = 150
 const ROWS = 64
-const COLOURS = 40
 const FAINTEST = 1e-8 // times the largest norm: all that is less has the darkest colour
 
-/** The norms of one layer's state: [column][row]. */
+/** The norms of one layer's state: [row][column]. */
 interface Map2D {
   readonly name: string
   readonly norms: readonly (readonly number[])[]
-}
-
-/** Edges of columns (steps) and rows (lags), one more than there are. */
-interface Grid {
-  readonly columns: readonly number[]
-  readonly rows: readonly number[]
 }
 
 /** The heat map, if the run has measured any gradient flow. */
@@ -36,14 +28,14 @@ export function heatMap(history: History): Picture[] {
   const largest = Math.max(0, ...maps.flatMap(({ norms }) => norms.flat()))
   if (!(largest > 0)) return []
   const faintest = Math.max(largest * FAINTEST, smallestAbove(maps, largest * FAINTEST))
-  const shades = shadesOf(faintest < largest ? faintest : largest / 10, largest)
+  const range: Range = { from: faintest < largest ? faintest : largest / 10, to: largest, log: true }
   const grid = gridOf(flows, history)
-  const panels = maps.map((map, k): Panel => mapPanel(history, map, grid, shades, k === maps.length - 1))
+  const panels = maps.map((map, k): Panel => mapPanel(history, map, grid, range, k === maps.length - 1))
   return [picture({
     name: 'gradient-flow', title: 'How far back the gradient of the last loss reaches',
     look: 'Bright high up: what was read so many steps ago still teaches. Dark: that gradient has vanished.',
     caption: captionOf(flows, maps),
-    panels: [...panels, legendPanel(shades)],
+    panels: [...panels, legendPanel(range)],
   })]
 }
 
@@ -59,7 +51,7 @@ function mapsOf(flows: readonly FlowRecord[]): Map2D[] {
   const rows = pieces(flows[0].lags.length, ROWS)
   const named = (name: string, of: (flow: FlowRecord) => readonly number[]): Map2D => ({
     name,
-    norms: columns.map(([from, to]) => rows.map(([first, end]) => geometricMean(
+    norms: rows.map(([first, end]) => columns.map(([from, to]) => geometricMean(
       flows.slice(from, to).flatMap((flow) => of(flow).slice(first, end))))),
   })
   const [{ layers, cells = [] }] = flows
@@ -96,82 +88,36 @@ function edges(centres: readonly number[], first: number, last: number): number[
   return [Math.max(first, left), ...between, Math.min(last, right)]
 }
 
-interface Shades {
-  readonly from: number
-  readonly to: number
-  /** dark to bright */
-  readonly colours: readonly string[]
-  /** the number of a norm's colour */
-  of(norm: number): number
-}
-
-function shadesOf(from: number, to: number): Shades {
-  const { apply } = scale({ color: { type: 'linear', scheme: 'viridis', domain: [0, COLOURS - 1] } })
-  const of = (norm: number) => {
-    const share = Math.log(Math.max(norm, from) / from) / Math.log(to / from)
-    return Math.min(COLOURS - 1, Math.max(0, Math.floor(share * COLOURS)))
-  }
-  return { from, to, of, colours: Array.from({ length: COLOURS }, (_, k) => String(apply(k))) }
-}
-
 /** Whole numbers only. */
 function lagTicks(rows: readonly number[]): number[] {
   return roundValues(Math.max(0, rows[0]), rows[rows.length - 1], false).filter(Number.isInteger)
 }
 
-function mapPanel(history: History, map: Map2D, grid: Grid, shades: Shades, lowest: boolean): Panel {
+function mapPanel(history: History, map: Map2D, grid: Grid, range: Range, lowest: boolean): Panel {
   const { rows } = grid
   return { height: lowest ? 236 : 214, options: {
     x: stepScale(history),
     y: { type: 'linear', domain: [rows[0], rows[rows.length - 1]] },
     marginTop: 24, marginBottom: lowest ? 40 : 20,
     marks: [
-      cells(map.norms, grid, shades),
+      cellsMark(map.norms, grid, colourShades(range)),
       lowest ? stepAxis() : stepAxis(null),
       valueAxis(`${map.name}: lag (steps back from the loss)`, lagTicks(rows)),
     ],
   } }
 }
 
-/** The cells as Plot's own kind of mark: a function that draws with Plot's scales. */
-function cells(
-  norms: readonly (readonly number[])[], { columns, rows }: Grid, shades: Shades,
-): RenderFunction {
-  return (_index, { x, y }, _values, _dimensions, { document }) => {
-    const at = (n: number | undefined) => Number((n ?? NaN).toFixed(1))
-    const xs = columns.map((value) => at(x?.(value)))
-    const ys = rows.map((value) => at(y?.(value)))
-    const paths = new Map<number, string>() // by shade
-    for (let row = 0; row < rows.length - 1; row++) {
-      for (let from = 0, to = 0; from < norms.length; from = to) {
-        const shade = shades.of(norms[from][row])
-        for (to = from + 1; to < norms.length && shades.of(norms[to][row]) === shade;) to++
-        const box = `M${xs[from]} ${ys[row]}H${xs[to]}V${ys[row + 1]}H${xs[from]}Z`
-        paths.set(shade, (paths.get(shade) ?? '') + box)
-      }
-    }
-    const group = document.createElementNS(SVG, 'g')
-    group.setAttribute('shape-rendering', 'crispEdges') // no seams between neighbours
-    for (const [shade, d] of [...paths].sort(([a], [b]) => a - b)) {
-      const path = document.createElementNS(SVG, 'path')
-      path.setAttribute('d', d)
-      path.setAttribute('fill', shades.colours[shade])
-      group.appendChild(path)
-    }
-    return group
-  }
-}
-
 /** The colours with the norms that they stand for. */
-function legendPanel(shades: Shades): Panel {
-  const { from, to } = shades
-  const steps = Array.from({ length: COLOURS + 1 }, (_, k) => from * (to / from) ** (k / COLOURS))
-  const norms = steps.slice(1).map((end, k) => [Math.sqrt(end * steps[k])])
+function legendPanel(range: Range): Panel {
+  const { from, to } = range
+  const shades = colourShades(range)
+  const steps = Array.from({ length: shades.count + 1 }, (_, k) => from * (to / from) ** (k / shades.count))
+  const norms = [steps.slice(1).map((end, k) => Math.sqrt(end * steps[k]))]
   return { height: 58, options: {
     x: { type: 'log', domain: [from, to] }, y: { domain: [0, 1], axis: null }, marginLeft: 240,
     marginRight: 62, marginTop: 4, marginBottom: 40,
     marks: [
-      cells(norms, { columns: steps, rows: [0, 1] }, shades),
+      cellsMark(norms, { columns: steps, rows: [0, 1] }, shades),
       axisX(roundValues(from, to, true), {
         label: 'norm of dLoss/dh, or dLoss/dc (root mean square over the streams)', labelAnchor: 'center',
         labelArrow: 'none', ticks: 1000, tickFormat: tidy,

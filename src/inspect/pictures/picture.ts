@@ -29,6 +29,7 @@ const COLOURS = {
   train: ['#0072b2', '#56b4e9'],
   held: ['#b34700', '#f0a04b'],
   limit: ['#8f3a78', '#e291c4'],
+  fourth: ['#00705a', '#3fc79a'],
 } as const
 
 export type Role = keyof typeof COLOURS

@@ -2,6 +2,6 @@
 // page, which is loaded when something is drawn. Read next: picture.ts.
 
 export {
-  areaY, axisX, axisY, dot, gridY, lineY, type Markish, plot, type PlotOptions, type RenderFunction, ruleX,
-  ruleY, scale, type ScaleOptions, text,
+  areaY, axisX, axisY, dot, gridX, gridY, lineY, type Markish, plot, type PlotOptions, type RenderFunction,
+  ruleX, ruleY, scale, type ScaleOptions, text,
 } from '@observablehq/plot'
