@@ -20,3 +20,24 @@ declare module '*/instance.ts?float64' {
   const kernels: typeof import('./cpu/instance.ts')
   export = kernels
 }
+
+// The kernels of the simd device, compiled to WebAssembly (`simdKernels` in build.mjs says in which ways).
+declare module '*/simd/index.ts?shared' {
+  const bytes: Uint8Array<ArrayBuffer>
+  export default bytes
+}
+
+declare module '*/simd/index.ts?shared-fma' {
+  const bytes: Uint8Array<ArrayBuffer>
+  export default bytes
+}
+
+declare module '*/simd/index.ts?alone' {
+  const bytes: Uint8Array<ArrayBuffer>
+  export default bytes
+}
+
+declare module '*/simd/index.ts?alone-fma' {
+  const bytes: Uint8Array<ArrayBuffer>
+  export default bytes
+}

@@ -6,6 +6,8 @@ export { at, composed, type Where } from './context.ts'
 export { cpu } from './cpu/device.ts'
 export { gpu, type Gpu, type GpuOptions } from './gpu/open.ts'
 export { type AdapterInfo, type AdapterKind, type AdapterRequest, NoAdapterError } from './gpu/adapter.ts'
+export { simd, type SimdOptions } from './simd/open.ts'
+export type { Simd } from './simd/device.ts'
 export type {
   BinaryOp, Device, DType, FlatOps, FlatUpdate, FloatArray, FloatType, FusedOps, GateKind, LossOps, Memory,
   MemoryReport, Norm, NumberArray, Recurrence, RecurrenceGradients, RecurrenceTrace, RowOps, UnaryOp, View,

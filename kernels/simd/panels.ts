@@ -1,0 +1,83 @@
+// Packing: the lines of a matrix interleaved, so that a tile reads what it multiplies straight through.
+//
+//   group of A   4 rows:     group[k][4]       a rest of 3 rows is filled up with zeros; of 2 or 1, left so
+//   panel of B   8 columns:  panel[k][8]       filled up with zeros
+//
+// A "line" is a row of A or a column of B: `line` bytes from one to the next, `step` bytes from k to k + 1.
+// Where either is 4 the numbers lie side by side, and are moved four at a time. Next: tile.ts.
+
+import { GROUP, PANEL } from './tile'
+
+/** to[k][..4..] = 4 lines from k = 0 to K, in rows that are `width` bytes apart. */
+function packFour(to: usize, width: usize, x: usize, line: usize, step: usize, K: i32): void {
+  if (line == 4) { // side by side across lines: rows are copied
+    for (let k = 0; k < K; k++, x += step, to += width) v128.store(to, v128.load(x))
+    return
+  }
+  const x1 = x + line, x2 = x1 + line, x3 = x2 + line
+  let at: usize = 0
+  let k = 0
+  if (step == 4) { // side by side along lines: 4 x 4 blocks are transposed
+    for (; k + 4 <= K; k += 4, at += 16, to += 4 * width) {
+      const r0 = v128.load(x + at), r1 = v128.load(x1 + at), r2 = v128.load(x2 + at), r3 = v128.load(x3 + at)
+      const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5), low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5)
+      const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7), high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7)
+      v128.store(to, v128.shuffle<f32>(low01, low23, 0, 1, 4, 5))
+      v128.store(to + width, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7))
+      v128.store(to + 2 * width, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5))
+      v128.store(to + 3 * width, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7))
+    }
+  }
+  for (; k < K; k++, at += step, to += width) {
+    store<f32>(to, load<f32>(x + at))
+    store<f32>(to, load<f32>(x1 + at), 4)
+    store<f32>(to, load<f32>(x2 + at), 8)
+    store<f32>(to, load<f32>(x3 + at), 12)
+  }
+}
+
+/** The same for fewer lines, in `filled` columns: those past the last line are zero. */
+function packFew(
+  to: usize, width: usize, filled: i32, x: usize, line: usize, step: usize, lines: i32, K: i32,
+): void {
+  for (let r = 0; r < filled; r++, x += line) {
+    let from = x, at = to + (<usize>r << 2)
+    for (let k = 0; k < K; k++, from += step, at += width) store<f32>(at, r < lines ? load<f32>(from) : 0)
+  }
+}
+
+/** Groups of rows `first` to `last` (counted in groups of 4) of A [M, K]. */
+export function packGroups(
+  to: usize, a: usize, row: usize, column: usize, M: i32, K: i32, first: i32, last: i32,
+): void {
+  for (let g = first; g < last; g++) {
+    const i = g * GROUP
+    const rows = min(GROUP, M - i)
+    const at = to + (<usize>(i * K) << 2)
+    const x = a + <usize>i * row
+    if (rows == GROUP) packFour(at, 16, x, row, column, K)
+    else {
+      const filled = rows == 3 ? GROUP : rows
+      packFew(at, <usize>filled << 2, filled, x, row, column, rows, K)
+    }
+  }
+}
+
+/** Panels `first` to `last` of B [K, N]. */
+export function packPanels(
+  to: usize, b: usize, row: usize, column: usize, N: i32, K: i32, first: i32, last: i32,
+): void {
+  for (let p = first; p < last; p++) {
+    const j = p * PANEL
+    const columns = N - j
+    const at = to + (<usize>(j * K) << 2)
+    const x = b + <usize>j * column
+    packHalf(at, x, column, row, columns, K)
+    packHalf(at + 16, x + 4 * column, column, row, columns - 4, K)
+  }
+}
+
+function packHalf(to: usize, x: usize, line: usize, step: usize, lines: i32, K: i32): void {
+  if (lines >= 4) packFour(to, 32, x, line, step, K)
+  else packFew(to, 32, 4, x, line, step, lines, K)
+}

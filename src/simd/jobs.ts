@@ -1,0 +1,55 @@
+// Jobs for the kernels: what is written down for one, and who does it. Next: ../../kernels/simd/index.ts.
+
+import { UnrolledError } from '../check.ts'
+import type { Kernels } from './module.ts'
+import type { Thread } from './threads.ts'
+
+/** The kinds of jobs; kernels/simd/index.ts has the same numbers. */
+export const Kind = { product: 1 } as const
+
+/** Words of a job at most. */
+export const WORDS = 64
+
+/** Operations from which it pays to share: waking a thread takes as long as some 100,000. */
+export const SHARED_WORK = 200_000
+
+export class Jobs {
+  readonly threads: number
+  private readonly kernels: Kernels
+  private readonly words: Int32Array
+  private readonly workers: readonly Thread[]
+  /** why no job can be done any more */
+  private over = ''
+
+  /** @param words where jobs are written down, in the kernels' memory */
+  constructor(kernels: Kernels, words: Int32Array, workers: readonly Thread[]) {
+    this.kernels = kernels
+    this.words = words
+    this.workers = workers
+    this.threads = workers.length + 1
+    for (const worker of workers) worker.onEnd = (why) => this.lost(`a thread has ended: ${why}`)
+  }
+
+  /** Does a job; `work` is about how many operations it takes: small ones are not shared. */
+  run(kind: number, work: number, values: readonly number[]): void {
+    if (this.over) throw new UnrolledError(this.over)
+    for (let i = 0; i < values.length; i++) this.words[i] = values[i]
+    const threads = work < SHARED_WORK ? 1 : this.threads
+    if (this.kernels.run(kind, this.words.byteOffset, threads)) return
+    this.lost('a thread does not answer')
+    throw new UnrolledError(this.over)
+  }
+
+  close(): void {
+    if (!this.over && this.workers.length > 0) this.kernels.stop()
+    for (const worker of this.workers) worker.onEnd = () => {}
+    this.over = 'simd: the device is closed; open another'
+    this.workers.forEach((worker) => worker.end())
+  }
+
+  private lost(why: string): void {
+    if (this.over) return
+    this.over = `simd: ${why}; what was computed is lost; open the device again`
+    this.workers.forEach((worker) => worker.end())
+  }
+}

@@ -1,0 +1,62 @@
+// Threads in a browser: Web Workers, where the page is isolated (cross-origin), so that it may share memory.
+// In Node, node-threads.ts takes the place of this page; the "imports" of package.json say so under the name
+// #simd-threads. Read next: workers.ts.
+
+/** A thread that has been started. */
+export interface Thread {
+  /** settles when the thread serves, or with an error when it cannot be started */
+  readonly ready: Promise<void>
+  /** called once, when the thread has ended by itself */
+  onEnd: (why: string) => void
+  end(): void
+}
+
+/** What a thread begins with. */
+export interface Beginning {
+  readonly module: WebAssembly.Module
+  readonly memory: WebAssembly.Memory
+  readonly control: number
+  readonly thread: number
+}
+
+/** Whether threads may share memory here. */
+export function mayShare(): boolean {
+  return globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer !== 'undefined'
+}
+
+/** Whether the main thread may wait: a browser's may not. */
+export const mainMaySleep = false
+
+/** How many threads run at once here. */
+export function availableThreads(): number {
+  return navigator.hardwareConcurrency
+}
+
+/** Lets the engine know relaxed SIMD where that needs saying: not in a browser. */
+export function prepareEngine(): void {}
+
+// Runs in the worker.
+const CODE = `onmessage = async ({ data: { module, memory, control, thread } }) => {
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory } })
+  exports.enter(control, thread, 1)
+  postMessage('ready')
+  exports.serve(thread)
+  close()
+}`
+
+export function startThread(beginning: Beginning): Thread {
+  const worker = new Worker(URL.createObjectURL(new Blob([CODE], { type: 'text/javascript' })))
+  worker.postMessage(beginning)
+  const thread: Thread = {
+    ready: new Promise((resolve, reject) => {
+      worker.onmessage = () => resolve()
+      worker.onerror = ({ message }) => {
+        reject(new Error(message))
+        thread.onEnd(message)
+      }
+    }),
+    onEnd: () => {},
+    end: () => worker.terminate(),
+  }
+  return thread
+}
