@@ -68,8 +68,12 @@ export {
 } from './nn/unroll.ts'
 
 export {
+  continuousHopfield, type ContinuousHopfield, type ContinuousHopfieldOptions, type FlowOptions,
+} from './memory/continuous-hopfield.ts'
+export {
   hopfield, type Hopfield, type HopfieldOptions, overlap, type Settled, type SettleOptions, type UnitValues,
 } from './memory/hopfield.ts'
+export { modernHopfield, type ModernHopfield, type ModernHopfieldOptions } from './memory/modern-hopfield.ts'
 
 export {
   type Bptt, bptt, type Held, type Net, type TruncatedBptt, truncatedBptt, type TruncationOptions,
