@@ -40,7 +40,7 @@ export {
   binaryCrossEntropy, crossEntropy, type CrossEntropyOptions, huber, l1, mse, type Reduction,
 } from './ops/loss.ts'
 export { layerNorm, type NormOptions, rmsNorm } from './ops/norm.ts'
-export { dropout } from './ops/dropout.ts'
+export { dropout, lockedDropout } from './ops/dropout.ts'
 
 export {
   formatReport, gradcheck, type GradcheckEntry, type GradcheckInputs, type GradcheckOptions,
@@ -48,8 +48,8 @@ export {
 } from './gradcheck.ts'
 
 export {
-  type Advance, type Cell, type CellOptions, type CellParts, isProjected, type Named, type ProjectedCell,
-  projectedCell, type Sequence, type Step, uniformParameter,
+  type Advance, type Cell, type CellOptions, type CellParts, type Changes, isProjected, type Named,
+  type ProjectedCell, projectedCell, type Sequence, type Step, uniformParameter,
 } from './nn/cell.ts'
 export { elman, type ElmanOptions, type ElmanState, type Nonlinearity } from './nn/elman.ts'
 export { gru, type GruState } from './nn/gru.ts'
@@ -59,13 +59,16 @@ export {
   drawUniform, embedding, type EmbeddingOptions, type HasParameters, type Layer, linear, type LinearOptions,
   loadParameters, parameters,
 } from './nn/linear.ts'
+export { layerNormLstm } from './nn/layer-norm-lstm.ts'
+export { regularised, type Regularisers } from './nn/regularised.ts'
 export {
   recurrent, type Recurrent, type RecurrentOptions, type RecurrentState, type RunOptions,
 } from './nn/recurrent.ts'
 export {
-  bidirectional, type SequenceLayer, type SequenceOptions, stacked, unroll, type Unrolled,
-  type UnrollOptions,
-} from './nn/unroll.ts'
+  bidirectional, type BidirectionalOptions, type Merge, type SequenceLayer, type SequenceOptions,
+  skipConnected, stacked,
+} from './nn/sequence-layers.ts'
+export { unroll, type Unrolled, type UnrollOptions } from './nn/unroll.ts'
 
 export {
   continuousHopfield, type ContinuousHopfield, type ContinuousHopfieldOptions, type FlowOptions,

@@ -45,8 +45,8 @@ export function jordanStep(w: Weights, f: (a: number) => number, decay: number, 
   return { y, s: s.map((old, k) => decay * old + y[k]) }
 }
 
-/** `order` says which block of rows each gate has: [0, 1, 2, 3] is i f g o. */
-export function lstmStep(w: Weights, x: Row, h: Row, c: Row, order = [0, 1, 2, 3]): { h: Row, c: Row } {
+/** `order` says which block of rows each gate has: [0, 1, 2, 3] is i f g o; `kept` multiplies g. */
+export function lstmStep(w: Weights, x: Row, h: Row, c: Row, order = [0, 1, 2, 3], kept?: Row) {
   const H = c.length
   const gate = (block: number, k: number) => {
     const row = block * H + k
@@ -54,21 +54,22 @@ export function lstmStep(w: Weights, x: Row, h: Row, c: Row, order = [0, 1, 2, 3
     return fromInput + dot(w.weight_hh[row], h) + biasOf(w.bias_hh, row)
   }
   const [I, F, G, O] = order
-  const nextC = c.map((old, k) => logistic(gate(F, k)) * old + logistic(gate(I, k)) * Math.tanh(gate(G, k)))
+  const written = (k: number) => logistic(gate(I, k)) * Math.tanh(gate(G, k)) * (kept?.[k] ?? 1)
+  const nextC = c.map((old, k) => logistic(gate(F, k)) * old + written(k))
   const shown = nextC.map((value, k) => logistic(gate(O, k)) * Math.tanh(value))
   return { h: w.weight_hr ? w.weight_hr.map((row) => dot(row, shown)) : shown, c: nextC }
 }
 
-/** `order` says which block of rows each gate has: [0, 1, 2] is r z n. */
-export function gruStep(w: Weights, x: Row, h: Row, order = [0, 1, 2]): Row {
+/** `order`: [0, 1, 2] is r z n; `seen` is what the weights see of h, `kept` multiplies n. */
+export function gruStep(w: Weights, x: Row, h: Row, order = [0, 1, 2], seen = h, kept?: Row): Row {
   const H = h.length
   const input = (row: number) => dot(w.weight_ih[row], x) + biasOf(w.bias_ih, row)
-  const recurrent = (row: number) => dot(w.weight_hh[row], h) + biasOf(w.bias_hh, row)
+  const recurrent = (row: number) => dot(w.weight_hh[row], seen) + biasOf(w.bias_hh, row)
   const [R, Z, N] = order.map((block) => block * H) // where the rows of each gate begin
   return h.map((old, k) => {
     const r = logistic(input(R + k) + recurrent(R + k))
     const z = logistic(input(Z + k) + recurrent(Z + k))
     const n = Math.tanh(input(N + k) + r * recurrent(N + k))
-    return (1 - z) * n + z * old
+    return (1 - z) * n * (kept?.[k] ?? 1) + z * old
   })
 }

@@ -11,7 +11,8 @@ import { elman } from '../src/nn/elman.ts'
 import { gru } from '../src/nn/gru.ts'
 import { lstm } from '../src/nn/lstm.ts'
 import { recurrent, type RecurrentOptions } from '../src/nn/recurrent.ts'
-import { bidirectional, stacked, unroll, type UnrollOptions } from '../src/nn/unroll.ts'
+import { bidirectional, stacked } from '../src/nn/sequence-layers.ts'
+import { unroll, type UnrollOptions } from '../src/nn/unroll.ts'
 import { mul } from '../src/ops/elementwise.ts'
 import { slice } from '../src/ops/move.ts'
 import { sum } from '../src/ops/reduce.ts'
@@ -19,13 +20,12 @@ import { random } from '../src/random.ts'
 import { Tape } from '../src/tape.ts'
 import { leaves, type Tensor, tensor, type Tree } from '../src/tensor.ts'
 import { truncatedBptt } from '../src/train/bptt.ts'
-import { device, energy, everyCell, flat, normal, someState, values } from './every-cell.ts'
+import { device, energy, flat, fusedRows, normal, someState, values } from './every-cell.ts'
 import { difference } from './golden-numbers.ts'
 
 const test = suite('fused')
 
-/** The cells that have a fused form: all but Jordan's. */
-const cells = everyCell.filter(({ name }) => !name.startsWith('jordan'))
+const cells = fusedRows.map(({ cell, variant, make }) => ({ name: `${cell}, ${variant}`, make }))
 
 async function same(one: Tree, other: Tree, what: string, tolerance = 1e-12): Promise<void> {
   assert.equal(leaves(one).map((x) => x.shape), leaves(other).map((x) => x.shape), `${what}: shapes`)

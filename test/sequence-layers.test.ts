@@ -10,10 +10,14 @@ import { gru } from '../src/nn/gru.ts'
 import { lstm } from '../src/nn/lstm.ts'
 import { loadParameters, parameters } from '../src/nn/linear.ts'
 import { recurrent } from '../src/nn/recurrent.ts'
-import { bidirectional, type SequenceLayer, stacked, unroll } from '../src/nn/unroll.ts'
+import {
+  bidirectional, type Merge, type SequenceLayer, skipConnected, stacked,
+} from '../src/nn/sequence-layers.ts'
+import { unroll } from '../src/nn/unroll.ts'
 import { random } from '../src/random.ts'
 import { Tape } from '../src/tape.ts'
 import { leaves } from '../src/tensor.ts'
+import { elmanStep, rowsOf, weightsOf } from './by-hand.ts'
 import { device, energy, flat, normal, refused, values } from './every-cell.ts'
 import { difference } from './golden-numbers.ts'
 
@@ -33,6 +37,11 @@ const layers: Record<string, () => SequenceLayer> = {
     stacked([lstm({ inputs: 2, hidden: 4, projection: 3, device, rng: random(1) }), cell(3, 2, 5)]),
   'a bidirectional pair of different widths': () => bidirectional(cell(2, 1), cell(2, 2, 4)),
   'a deep bidirectional stack': deep,
+  'a pair that is summed': () => bidirectional(cell(2, 1), cell(2, 2), { merge: 'sum' }),
+  'a pair that is multiplied': () => bidirectional(cell(2, 1), cell(2, 2), { merge: 'mul' }),
+  'a pair that is averaged': () => bidirectional(cell(2, 1), cell(2, 2), { merge: 'average' }),
+  'a net with skip connections': () =>
+    skipConnected([cell(2, 1), bidirectional(cell(5, 2), cell(5, 3)), cell(8, 4, 4)]),
   'a recurrent layer': () =>
     recurrent({ kind: 'LSTM', inputs: 2, hidden: 3, layers: 2, bidirectional: true, device, rng: random(1) }),
   'a stack in a stack, under a recurrent layer': () =>
@@ -68,6 +77,46 @@ for (const [name, make] of Object.entries(layers)) {
     assert.ok(report.passed, formatReport(report))
   })
 }
+
+for (const [merge, f] of Object.entries<(a: number, b: number) => number>({
+  sum: (a, b) => a + b, mul: (a, b) => a * b, average: (a, b) => (a + b) / 2,
+})) {
+  test(`merge ${merge}: of the outputs at the same step; zero behind the end`, async () => {
+    const [ahead, back] = [cell(2, 1), cell(2, 2)]
+    const xs = normal(2, T, B, 2)
+    const [sides] = await values(bidirectional(ahead, back)(xs, { lengths }).outputs) // [T, B, 3 + 3]
+    const merged = bidirectional(ahead, back, { merge: merge as Merge })
+    assert.is(merged.outputs, 3)
+    const [found] = await values(merged(xs, { lengths }).outputs)
+    const expected = Array.from({ length: T * B * 3 }, (_, i) => {
+      const [row, unit] = [Math.floor(i / 3), i % 3]
+      const outside = Math.floor(row / B) >= lengths[row % B]
+      return outside ? 0 : f(sides[row * 6 + unit], sides[row * 6 + 3 + unit])
+    })
+    assert.ok(difference(found, expected) < 1e-15)
+  })
+}
+
+test('skip connections by hand: each layer reads x and the layer below, all are shown', async () => {
+  const parts = [[2, 3], [5, 4], [6, 1]].map(([inputs, hidden], k) =>
+    elman({ inputs, hidden, device, rng: random(k) }))
+  const net = skipConnected(parts)
+  assert.is(net.outputs, 3 + 4 + 1)
+  const xs = normal(2, T, B, 2)
+  const [found, rows] = [await rowsOf(net(xs).outputs), await rowsOf(xs)]
+  const weights = await Promise.all(parts.map((part) => weightsOf(part.parameters)))
+  for (let b = 0; b < B; b++) {
+    let states = [[0, 0, 0], [0, 0, 0, 0], [0]]
+    for (let t = 0; t < T; t++) {
+      const x = rows[t * B + b]
+      const next: number[][] = []
+      states.forEach((h, k) => next.push(
+        elmanStep(weights[k], Math.tanh, k === 0 ? x : [...x, ...next[k - 1]], h)))
+      states = next
+      assert.ok(difference(found[t * B + b], states.flat()) < 1e-14, `t ${t}, sequence ${b}`)
+    }
+  }
+})
 
 test('a deep bidirectional stack is recurrent({ bidirectional, layers: 2 }) by other names', async () => {
   const net = deep()
@@ -145,6 +194,16 @@ test('what does not fit is refused', () => {
     'bidirectional: the forward cell takes 2 inputs, the reverse one 3; they must be equal')
   refused(() => stacked([bidirectional(cell(2, 1), cell(2, 2)), cell(3, 3)]),
     'stacked: part 1 takes 3 inputs, but part 0 gives 6 outputs; they must be equal')
+  refused(() => bidirectional(cell(2, 1), cell(2, 2, 4), { merge: 'sum' }),
+    'bidirectional: the forward cell gives 3 outputs, the reverse one 4; to merge them by sum they must be ' +
+    'equal; concat puts them side by side')
+  refused(() => bidirectional(cell(2, 1), cell(2, 2), { merge: 'averge' as Merge }),
+    'bidirectional: merge is averge; did you mean average?')
+  refused(() => bidirectional(cell(2, 1), cell(2, 2), { merge: 'toString' as Merge }),
+    'bidirectional: merge is toString; it must be one of concat, sum, mul, average')
+  refused(() => skipConnected([cell(2, 1), cell(3, 2)]),
+    "skipConnected: part 1 takes 3 inputs; it must take 5: the net's 2 beside the 3 outputs of part 0")
+  refused(() => skipConnected([]), 'skipConnected: it needs at least one cell or layer')
 })
 
 test.run()

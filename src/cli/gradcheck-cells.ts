@@ -5,6 +5,7 @@
 import type { CellOptions, Named, ProjectedCell } from '../nn/cell.ts'
 import { elman } from '../nn/elman.ts'
 import { gru } from '../nn/gru.ts'
+import { layerNormLstm } from '../nn/layer-norm-lstm.ts'
 import { jordan } from '../nn/jordan.ts'
 import { lstm } from '../nn/lstm.ts'
 
@@ -28,6 +29,7 @@ const forms: readonly CellRow[] = [
   { cell: 'lstm', variant: 'plain', make: lstm },
   { cell: 'lstm', variant: 'projection', make: (options) => lstm({ ...options, projection: 2 }) },
   { cell: 'gru', variant: 'plain', make: gru },
+  { cell: 'layerNormLstm', variant: 'plain', make: layerNormLstm },
 ]
 
 /** Every cell in every form that its options allow. */

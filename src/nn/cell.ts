@@ -36,6 +36,8 @@ export interface Cell<S extends Tree = Tree> {
   initial(batch: number): S
   /** one time step: x [B, D] */
   step(x: Tensor, state: S): Step<S>
+  /** of a cell that drops at random (regularised.ts): the cell with its masks drawn, for one sequence */
+  drawn?(batch: number, rng: Random): Cell<S>
 }
 
 /** A cell whose step is advance(project(x), state), where project also takes a whole sequence [T, B, D]. */
@@ -44,18 +46,36 @@ export interface ProjectedCell<S extends Tree = Tree> extends Cell<S> {
   advance: Advance<S>
 }
 
+/** What a regulariser changes inside a step; a cell names those that it allows in `changeable`. */
+export interface Changes {
+  /** stands in the place of the parameter weight_hh */
+  readonly weight_hh?: Tensor
+  /** what the weights see of h_{t-1} */
+  readonly seen?: (h: Tensor) => Tensor
+  /** what is written of the candidate: an LSTM's g, a GRU's n */
+  readonly written?: (candidate: Tensor) => Tensor
+}
+
+export const asItIs = (x: Tensor): Tensor => x
+
+type AdvanceStep<S extends Tree> = {
+  advance(projected: Tensor, state: S, changes?: Changes): Step<S>
+}['advance']
+
 /** The recurrent rest of a step. A method's type, so that a cell with a state of its own kind is a Cell. */
-export type Advance<S extends Tree> = { advance(projected: Tensor, state: S): Step<S> }['advance'] & {
+export type Advance<S extends Tree> = AdvanceStep<S> & {
   /**
    * For a cell whose steps a fused op can do all at once: projected [T, B, width] and the first state ->
    * every output and the last state. It belongs to this function, not to the cell: a cell made from another
    * one with an `advance` of its own goes step by step.
    */
   readonly sequence?: RunFused<S> | undefined
+  /** the changes that a step takes; none by default */
+  readonly changeable?: readonly (keyof Changes)[] | undefined
 }
 
 type RunFused<S extends Tree> = {
-  run(projected: Tensor, state: S, options: RecurrenceOptions): Sequence<S>
+  run(projected: Tensor, state: S, options: RecurrenceOptions, weight_hh?: Tensor): Sequence<S>
 }['run']
 
 export interface Sequence<S extends Tree> {
@@ -125,7 +145,9 @@ export interface CellParts<S extends Named> {
   /** x [..., B, inputs] -> [..., B, width] */
   project(x: Tensor): Tensor
   /** [B, width] and a state, both of the right sizes */
-  advance(projected: Tensor, state: S): Step<S>
+  advance(projected: Tensor, state: S, changes: Changes): Step<S>
+  /** the changes that `advance` heeds */
+  readonly changeable?: readonly (keyof Changes)[]
   /** the weights of the fused op that equals `advance`, if there is one; its state is { h } or { h, c } */
   readonly fused?: Omit<RecurrenceParts, 'projected' | 'h' | 'c'>
 }
@@ -140,18 +162,19 @@ export function projectedCell<S extends Named>(name: string, parts: CellParts<S>
     return parts.project(x)
   }
 
-  function advance(projected: Tensor, state: S): Step<S> {
+  function advance(projected: Tensor, state: S, changes: Changes = {}): Step<S> {
     check(projected.rank === 2 && projected.shape[1] === width, () =>
       `${name}: the projected input is ${show(projected.shape)}; it must be [B, ${width}], ` +
       'one step of what project gives')
     checkState(name, projected.shape[0], state, sizes)
-    return parts.advance(projected, state)
+    return parts.advance(projected, state, changes)
   }
 
-  const { fused } = parts
-  const sequence = fused && device.fused && ((projected: Tensor, state: S, options: RecurrenceOptions) => {
+  const { fused, changeable } = parts
+  const sequence: RunFused<S> | undefined = fused && device.fused && ((projected, state, options, other) => {
     checkState(name, projected.shape[1], state, sizes)
-    const [outputs, h, c] = recurrence({ ...fused, projected, h: state.h, c: state.c }, options)
+    const weight_hh = other ?? fused.weight_hh
+    const [outputs, h, c] = recurrence({ ...fused, weight_hh, projected, h: state.h, c: state.c }, options)
     return { outputs, state: (c ? { h, c } : { h }) as Named as S }
   })
 
@@ -161,7 +184,7 @@ export function projectedCell<S extends Named>(name: string, parts: CellParts<S>
     outputs,
     initial: (batch) => zeroState(sizes, batch, device),
     project,
-    advance: Object.assign(advance, { sequence }),
+    advance: Object.assign(advance, { sequence, changeable }),
     step: (x, state) => advance(project(x), state),
   }
 }

@@ -12,7 +12,7 @@ import { affine, matmul } from '../ops/matmul.ts'
 import { nearest } from '../suggest.ts'
 import type { Tensor } from '../tensor.ts'
 import {
-  type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, sumOf, uniformParameter,
+  asItIs, type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, sumOf, uniformParameter,
 } from './cell.ts'
 
 /** The function of the hidden units; sigmoid and logistic are two names of one. */
@@ -58,10 +58,11 @@ export function elman(options: ElmanOptions): ProjectedCell<ElmanState> {
     sizes: { h: H },
     device,
     project: (x) => affine(x, weight_ih, sumOf(bias_ih, bias_hh)), // [..., B, H]
-    advance(projected, { h }) {
-      const next = f(add(projected, matmul(h, weight_hh, { transposeB: true }))) // [B, H]
+    advance(projected, { h }, { weight_hh: U = weight_hh, seen = asItIs }) {
+      const next = f(add(projected, matmul(seen(h), U, { transposeB: true }))) // [B, H]
       return { output: next, state: { h: next } }
     },
+    changeable: ['weight_hh', 'seen'],
     fused: { kind: nonlinearity === 'logistic' ? 'sigmoid' : nonlinearity, weight_hh },
   })
 }

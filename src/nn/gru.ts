@@ -14,7 +14,7 @@ import { affine } from '../ops/matmul.ts'
 import { split } from '../ops/move.ts'
 import type { Tensor } from '../tensor.ts'
 import {
-  type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter,
+  asItIs, type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter,
 } from './cell.ts'
 
 export interface GruState {
@@ -41,15 +41,16 @@ export function gru(options: CellOptions): ProjectedCell<GruState> {
     sizes: { h: H },
     device,
     project: (x) => affine(x, weight_ih, bias_ih), // [..., B, 3H]
-    advance(input, { h }) {
-      const recurrent = affine(h, weight_hh, bias_hh) // [B, 3H]
+    advance(input, { h }, { weight_hh: U = weight_hh, seen = asItIs, written = asItIs }) {
+      const recurrent = affine(seen(h), U, bias_hh) // [B, 3H]
       const [inputRZ, inputN] = split(input, [2 * H, H], 1)
       const [recurrentRZ, recurrentN] = split(recurrent, [2 * H, H], 1)
       const [r, z] = split(sigmoid(add(inputRZ, recurrentRZ)), [H, H], 1) // each [B, H]
-      const n = tanh(add(inputN, mul(r, recurrentN)))
+      const n = written(tanh(add(inputN, mul(r, recurrentN))))
       const next = add(n, mul(z, sub(h, n))) // (1 - z) n + z h
       return { output: next, state: { h: next } }
     },
+    changeable: ['weight_hh', 'seen', 'written'],
     fused: { kind: 'gru', weight_hh, bias_hh },
   })
 }

@@ -15,7 +15,7 @@ import { affine, matmul } from '../ops/matmul.ts'
 import { split } from '../ops/move.ts'
 import type { Tensor } from '../tensor.ts'
 import {
-  type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, sumOf, uniformParameter,
+  asItIs, type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, sumOf, uniformParameter,
 } from './cell.ts'
 
 export interface LstmOptions extends CellOptions {
@@ -57,18 +57,19 @@ export function lstm(options: LstmOptions): ProjectedCell<LstmState> {
     sizes: { h: outputs, c: H },
     device,
     project: (x) => affine(x, weight_ih, sumOf(bias_ih, bias_hh)), // [..., B, 4H]
-    advance(input, { h, c }) {
-      const gates = add(input, matmul(h, weight_hh, { transposeB: true })) // [B, 4H]
+    advance(input, { h, c }, { weight_hh: U = weight_hh, seen = asItIs, written = asItIs }) {
+      const gates = add(input, matmul(seen(h), U, { transposeB: true })) // [B, 4H]
       const [toI, toF, toG, toO] = split(gates, [H, H, H, H], 1) // each [B, H]
       const i = sigmoid(toI)
       const f = sigmoid(toF)
       const g = tanh(toG)
       const o = sigmoid(toO)
-      const nextC = add(mul(f, c), mul(i, g))
+      const nextC = add(mul(f, c), mul(i, written(g)))
       const shown = mul(o, tanh(nextC))
       const nextH = weight_hr ? matmul(shown, weight_hr, { transposeB: true }) : shown
       return { output: nextH, state: { h: nextH, c: nextC } }
     },
+    changeable: ['weight_hh', 'seen', 'written'],
     fused: { kind: 'lstm', weight_hh, weight_hr },
   })
 }

@@ -8,7 +8,7 @@
 // to the call. Next: train/language-model.ts.
 
 import { check, checkCount, show, UnrolledError } from '../check.ts'
-import { dropout as drop } from '../ops/dropout.ts'
+import { dropout, lockedDropout } from '../ops/dropout.ts'
 import { concat, reshape, stack, transpose, unstack } from '../ops/move.ts'
 import { nearest } from '../suggest.ts'
 import { type Tensor, zeros } from '../tensor.ts'
@@ -16,7 +16,9 @@ import { type CellOptions, checkCellOptions, type ProjectedCell } from './cell.t
 import { elman, type Nonlinearity, nonlinearityNamed } from './elman.ts'
 import { gru } from './gru.ts'
 import { checkProjection, lstm } from './lstm.ts'
-import { lowestLayer, type SequenceLayer, type SequenceOptions, unroll } from './unroll.ts'
+import { regularised, type Regularisers } from './regularised.ts'
+import type { SequenceLayer, SequenceOptions } from './sequence-layers.ts'
+import { lowestLayer, unroll } from './unroll.ts'
 
 export interface RecurrentOptions extends CellOptions {
   kind: (typeof KINDS)[number]
@@ -29,6 +31,10 @@ export interface RecurrentOptions extends CellOptions {
   projection?: number
   /** RNN only: tanh by default */
   nonlinearity?: Nonlinearity
+  /** one mask of dropout for all steps, not one for each: Gal and Ghahramani 2016 */
+  variational?: boolean
+  /** what is dropped inside the cells; it too needs a generator at the call */
+  regularisers?: Regularisers
   /** x and outputs are [B, T, ...] instead of [T, B, ...]: not for stacked, where time is first */
   batchFirst?: boolean
 }
@@ -36,6 +42,7 @@ export interface RecurrentOptions extends CellOptions {
 const KINDS = ['RNN', 'LSTM', 'GRU'] as const
 const OWN_OPTIONS = [
   'kind', 'layers', 'bidirectional', 'dropout', 'projection', 'nonlinearity', 'batchFirst',
+  'variational', 'regularisers',
 ] as const
 
 /** h [L * directions, B, H or P], and for an LSTM c [L * directions, B, H] */
@@ -55,6 +62,11 @@ export type Recurrent = SequenceLayer<RecurrentState>
 type AnyCell = ProjectedCell<RecurrentState>
 
 function makeCell(options: RecurrentOptions, inputs: number): AnyCell {
+  const cell = plainCell(options, inputs)
+  return options.regularisers ? regularised(cell, options.regularisers) : cell
+}
+
+function plainCell(options: RecurrentOptions, inputs: number): AnyCell {
   const { kind, hidden, bias, projection, nonlinearity, device, rng } = options
   const common = { inputs, hidden, bias, device, rng }
   if (kind === 'LSTM') return lstm({ ...common, projection })
@@ -81,6 +93,7 @@ function checkOptions(options: RecurrentOptions): void {
 export function recurrent(options: RecurrentOptions): Recurrent {
   checkOptions(options)
   const { layers: L = 1, bidirectional = false, dropout: p = 0, batchFirst = false, device } = options
+  const drop = options.variational ? lockedDropout : dropout
   const directions = bidirectional ? (['forward', 'reverse'] as const) : (['forward'] as const)
   const parameters: Record<string, Tensor> = {}
   const cells: AnyCell[] = [] // layer by layer, forward before reverse
@@ -121,7 +134,8 @@ export function recurrent(options: RecurrentOptions): Recurrent {
       const dropped = layer > 0 && p > 0 && rng ? drop(inputs, p, rng) : inputs
       const sides = directions.map((direction, d) => {
         const k = layer * directions.length + d
-        const result = unroll(cells[k], dropped, initial[k], { lengths, direction, layer: lowest + layer })
+        const how = { lengths, direction, layer: lowest + layer, rng }
+        const result = unroll(cells[k], dropped, initial[k], how)
         finals.push(result.state)
         return result.outputs
       })

@@ -6,18 +6,18 @@
 // through time. If the cell allows, the input product of all steps is one matmul before the loop. Sequences
 // are [T, B, D]. With lengths, a sequence's state stands still outside its own steps and its outputs there
 // are zero: so the final state is that of its own last step, and the reverse direction starts at its own end.
-// Next: recurrent.ts; train/bptt.ts for truncation.
+// Next: sequence-layers.ts; train/bptt.ts for truncation.
 
 import { check, checkThat, show } from '../check.ts'
 import { at, composed, currentWhere, isRecording, mayFuse, type Where } from '../context.ts'
 import { where } from '../ops/elementwise.ts'
-import { concat, reshape, slice, stack, unstack } from '../ops/move.ts'
+import { reshape, slice, stack, unstack } from '../ops/move.ts'
 import type { Random } from '../random.ts'
 import { sizeOf } from '../shape.ts'
 import { untracked } from '../scope.ts'
 import { record, recordMany } from '../tape.ts'
 import { leaves, mapTree, type Tensor, tensor, type Tree } from '../tensor.ts'
-import { type Advance, type Cell, isProjected, type Named, type ProjectedCell } from './cell.ts'
+import { type Advance, type Cell, isProjected, type ProjectedCell } from './cell.ts'
 
 export interface UnrollOptions {
   /** the length of each sequence of the batch, 1 to T; all T by default */
@@ -25,6 +25,8 @@ export interface UnrollOptions {
   direction?: 'forward' | 'reverse'
   /** the number of this layer, for what is printed; that of `at` by default, or 0 */
   layer?: number
+  /** draws the masks of a cell that drops (regularised.ts): pass it in training, not in evaluation */
+  rng?: Random | undefined
 }
 
 export interface Unrolled<S extends Tree> {
@@ -44,7 +46,8 @@ export function unroll<S extends Tree>(
   check(xs.rank === 3 && xs.shape[0] >= 1 && xs.shape[2] === cell.inputs, () =>
     `unroll: xs is ${show(xs.shape)}; it must be [T, B, ${cell.inputs}], time first, with one step or more`)
   const [T, B] = xs.shape
-  const { lengths, direction = 'forward' } = options
+  const { lengths, direction = 'forward', rng } = options
+  if (rng && cell.drawn) return unroll(cell.drawn(B, rng), xs, state, { ...options, rng: undefined })
   const place: Where = { layer: lowestLayer(options), direction }
   const mask = lengths && inside(lengths, T, B, xs) // [T, B, 1]
   if (isProjected(cell) && cell.advance.sequence && mayFuse()) {
@@ -144,110 +147,7 @@ function zipTree<S extends Tree>(a: S, b: S, f: (x: Tensor, y: Tensor) => Tensor
   })
 }
 
-export interface SequenceOptions<S extends Tree> {
-  /** the state before the first step; zeros unless given */
-  state?: S
-  /** the length of each sequence of the batch, 1 to T; all T by default */
-  lengths?: ArrayLike<number>
-  /** the number of this layer (of several: the lowest), for what is printed; by default that of `at`, or 0 */
-  layer?: number
-  /** draws the dropout masks of layers that drop: pass it in training, leave it out in evaluation */
-  rng?: Random
-}
-
-/** A method's type, so that a layer with a state of its own kind is also a SequenceLayer<Tree>. */
-type RunSequence<S extends Tree> = {
-  run(xs: Tensor, options?: SequenceOptions<S>): Unrolled<S>
-}['run']
-
-/**
- * Anything that maps a sequence [T, B, inputs] to a sequence [T, B, outputs]: a stack of cells, a
- * bidirectional pair, recurrent({ ... }).
- */
-export interface SequenceLayer<S extends Tree = Tree> extends RunSequence<S> {
-  readonly parameters: Named
-  readonly inputs: number
-  readonly outputs: number
-  /** how many layers it has, one above the other */
-  readonly layers: number
-  /** the zero state of a batch of B */
-  initial(batch: number): S
-}
-
 /** The number of the lowest layer of what runs now. */
 export function lowestLayer({ layer }: { layer?: number }): number {
   return layer ?? currentWhere().layer ?? 0
-}
-
-/** A cell as a layer: unrolled forward over the sequence. A layer stays what it is. */
-export function asLayer(part: Cell | SequenceLayer): SequenceLayer {
-  if (!('step' in part)) return part
-  const run = (xs: Tensor, { state, lengths, layer }: SequenceOptions<Tree> = {}) =>
-    unroll(part, xs, state, { lengths, layer })
-  const { parameters, inputs, outputs } = part
-  return Object.assign(run, {
-    parameters, inputs, outputs, layers: 1, initial: (batch: number) => part.initial(batch),
-  })
-}
-
-/**
- * Cells or layers one above the other: the outputs of each are the inputs of the next.
- * The state is the list of their states.
- */
-export function stacked(parts: readonly (Cell | SequenceLayer)[]): SequenceLayer<readonly Tree[]> {
-  checkThat(parts.length > 0, () => 'stacked: it needs at least one cell or layer')
-  parts.forEach((part, k) => {
-    const below = parts[k - 1]
-    check(!below || part.inputs === below.outputs, () =>
-      `stacked: part ${k} takes ${part.inputs} inputs, but part ${k - 1} gives ${below!.outputs} outputs; ` +
-      'they must be equal')
-  })
-  const layers = parts.map(asLayer)
-  const run = (xs: Tensor, { state, ...options }: SequenceOptions<readonly Tree[]> = {}) => {
-    checkThat(!state || state.length === layers.length, () =>
-      `stacked: the state has ${state!.length} parts; it must have ${layers.length}, one for each cell`)
-    let outputs = xs
-    let layer = lowestLayer(options)
-    const states = layers.map((part, k) => {
-      const result = part(outputs, { ...options, state: state?.[k], layer })
-      outputs = result.outputs
-      layer += part.layers
-      return result.state
-    })
-    return { outputs, state: states }
-  }
-  return Object.assign(run, {
-    parameters: prefixed(layers.map((part, k) => [`${k}`, part])),
-    inputs: layers[0].inputs,
-    outputs: layers[layers.length - 1].outputs,
-    layers: layers.reduce((total, part) => total + part.layers, 0),
-    initial: (batch: number) => layers.map((part) => part.initial(batch)),
-  })
-}
-
-/** Two cells, one forward and one in reverse, their outputs side by side: Schuster and Paliwal 1997. */
-export function bidirectional<S extends Tree>(
-  forward: Cell<S>, reverse: Cell<S>,
-): SequenceLayer<readonly [S, S]> {
-  check(forward.inputs === reverse.inputs, () =>
-    `bidirectional: the forward cell takes ${forward.inputs} inputs, the reverse one ${reverse.inputs}; ` +
-    'they must be equal')
-  const run = (xs: Tensor, options: SequenceOptions<readonly [S, S]> = {}): Unrolled<readonly [S, S]> => {
-    const { state, lengths, layer } = options
-    const ahead = unroll(forward, xs, state?.[0], { lengths, layer })
-    const back = unroll(reverse, xs, state?.[1], { lengths, layer, direction: 'reverse' })
-    return { outputs: concat([ahead.outputs, back.outputs], -1), state: [ahead.state, back.state] }
-  }
-  return Object.assign(run, {
-    parameters: prefixed([['forward', forward], ['reverse', reverse]]),
-    inputs: forward.inputs,
-    outputs: forward.outputs + reverse.outputs,
-    layers: 1,
-    initial: (batch: number) => [forward.initial(batch), reverse.initial(batch)] as const,
-  })
-}
-
-function prefixed(parts: readonly (readonly [string, { readonly parameters: Named }])[]): Named {
-  return Object.fromEntries(parts.flatMap(([prefix, { parameters }]) =>
-    Object.entries(parameters).map(([name, x]) => [`${prefix}.${name}`, x])))
 }

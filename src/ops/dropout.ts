@@ -3,11 +3,11 @@
 // same seed and position, the same mask. Leaving dropout out (evaluation) is not calling it.
 // Next: ../random.ts for the generator; nn/recurrent.ts for its place between layers.
 
-import { checkThat } from '../check.ts'
+import { check, checkThat, show } from '../check.ts'
 import { mayFuse } from '../context.ts'
 import type { Random } from '../random.ts'
 import { record } from '../tape.ts'
-import { checkFloats, type Tensor } from '../tensor.ts'
+import { checkFloats, ones, type Tensor } from '../tensor.ts'
 import { greater, mul } from './elementwise.ts'
 
 /** Zeros with probability p, the rest scaled by 1 / (1 - p). */
@@ -22,7 +22,17 @@ export function dropout(x: Tensor, p: number, rng: Random): Tensor {
   return mul(x, mul(greater(uniformLike(x, rng), limit), factor))
 }
 
-/** The same as one op, which keeps no mask: for the gradient, dy is masked by the same numbers. */
+/**
+ * Dropout of a sequence x [T, ...] with one mask for all steps, called locked or variational dropout: Gal and
+ * Ghahramani 2016, section 4.
+ */
+export function lockedDropout(x: Tensor, p: number, rng: Random): Tensor {
+  checkFloats('lockedDropout', x)
+  check(x.rank >= 2, () => `lockedDropout: x is ${show(x.shape)}; its first axis must be time, [T, B, ...]`)
+  return mul(x, dropout(ones(x.shape.slice(1), x.device), p, rng))
+}
+
+/** Dropout as one op, which keeps no mask: for the gradient, dy is masked by the same numbers. */
 function masked(
   x: Tensor, limit: number, factor: number, key: readonly [number, number], counter: number,
 ): Tensor {

@@ -1,0 +1,189 @@
+// Layers: whatever maps a sequence [T, B, inputs] to a sequence [T, B, outputs]. Deep nets are made of these.
+//
+//   stacked        h^l = layer_l(h^{l-1}),             h^0 = x             the outputs are h^L
+//   skipConnected  h^l = layer_l([x; h^{l-1}]),        outputs [h^1; ...; h^L]     (Graves 2013, section 2)
+//   bidirectional  merge(forward cell over x, reverse cell over x)    (Schuster and Paliwal 1997, section II)
+//
+// With lengths, every sequence ends at its own end in each layer and direction, and what stands behind it
+// is never read. Next: recurrent.ts, PyTorch's layers; regularised.ts, what is dropped in training.
+
+import { check, checkThat, UnrolledError } from '../check.ts'
+import { add, mul } from '../ops/elementwise.ts'
+import { concat } from '../ops/move.ts'
+import type { Random } from '../random.ts'
+import { checkOptionNames, nearest } from '../suggest.ts'
+import type { Tensor, Tree } from '../tensor.ts'
+import type { Cell, Named } from './cell.ts'
+import { lowestLayer, unroll, type Unrolled } from './unroll.ts'
+
+export interface SequenceOptions<S extends Tree> {
+  /** the state before the first step; zeros unless given */
+  state?: S
+  /** the length of each sequence of the batch, 1 to T; all T by default */
+  lengths?: ArrayLike<number>
+  /** the number of this layer (of several: the lowest), for what is printed; by default that of `at`, or 0 */
+  layer?: number
+  /** draws the masks of cells and layers that drop: pass it in training, leave it out in evaluation */
+  rng?: Random
+}
+
+/** A method's type, so that a layer with a state of its own kind is also a SequenceLayer<Tree>. */
+type RunSequence<S extends Tree> = {
+  run(xs: Tensor, options?: SequenceOptions<S>): Unrolled<S>
+}['run']
+
+/**
+ * Anything that maps a sequence [T, B, inputs] to a sequence [T, B, outputs]: a stack of cells, a
+ * bidirectional pair, recurrent({ ... }).
+ */
+export interface SequenceLayer<S extends Tree = Tree> extends RunSequence<S> {
+  readonly parameters: Named
+  readonly inputs: number
+  readonly outputs: number
+  /** how many layers it has, one above the other */
+  readonly layers: number
+  /** the zero state of a batch of B */
+  initial(batch: number): S
+}
+
+/** A cell as a layer: unrolled forward over the sequence. A layer stays what it is. */
+export function asLayer(part: Cell | SequenceLayer): SequenceLayer {
+  if (!('step' in part)) return part
+  const run = (xs: Tensor, { state, lengths, layer, rng }: SequenceOptions<Tree> = {}) =>
+    unroll(part, xs, state, { lengths, layer, rng })
+  const { parameters, inputs, outputs } = part
+  return Object.assign(run, {
+    parameters, inputs, outputs, layers: 1, initial: (batch: number) => part.initial(batch),
+  })
+}
+
+/** The parts' states side by side, the zero state and the names of what a deep net is made of. */
+function deepNet(
+  name: string, parts: readonly (Cell | SequenceLayer)[],
+  through: (xs: Tensor, run: (k: number, inputs: Tensor) => Tensor) => Tensor,
+) {
+  const layers = parts.map(asLayer)
+  const run = (xs: Tensor, { state, ...options }: SequenceOptions<readonly Tree[]> = {}) => {
+    checkThat(!state || state.length === layers.length, () =>
+      `${name}: the state has ${state!.length} parts; it must have ${layers.length}, one for each cell`)
+    let layer = lowestLayer(options)
+    const states: Tree[] = []
+    const outputs = through(xs, (k, inputs) => {
+      const result = layers[k](inputs, { ...options, state: state?.[k], layer })
+      states[k] = result.state
+      layer += layers[k].layers
+      return result.outputs
+    })
+    return { outputs, state: states }
+  }
+  return Object.assign(run, {
+    parameters: prefixed(layers.map((part, k) => [`${k}`, part])),
+    inputs: layers[0].inputs,
+    layers: layers.reduce((total, part) => total + part.layers, 0),
+    initial: (batch: number) => layers.map((part) => part.initial(batch)),
+  })
+}
+
+/**
+ * Cells or layers one above the other: the outputs of each are the inputs of the next.
+ * The state is the list of their states.
+ */
+export function stacked(parts: readonly (Cell | SequenceLayer)[]): SequenceLayer<readonly Tree[]> {
+  checkThat(parts.length > 0, () => 'stacked: it needs at least one cell or layer')
+  parts.forEach((part, k) => {
+    const below = parts[k - 1]
+    check(!below || part.inputs === below.outputs, () =>
+      `stacked: part ${k} takes ${part.inputs} inputs, but part ${k - 1} gives ${below!.outputs} outputs; ` +
+      'they must be equal')
+  })
+  const net = deepNet('stacked', parts, (xs, run) =>
+    parts.reduce((below, _, k) => run(k, below), xs))
+  return Object.assign(net, { outputs: parts[parts.length - 1].outputs })
+}
+
+/**
+ * A deep net in which every layer reads the input too, beside the layer below, and shows its outputs to what
+ * comes after: [h^1; ...; h^L] side by side. A linear head on them has a matrix for each layer, Graves's
+ * y_t = b_y + sum over l of W_{h^l y} h^l_t; so the error reaches each layer, and each layer the input, in
+ * one step, however deep the net is. Graves 2013, "Generating sequences with recurrent neural networks",
+ * section 2.
+ * @throws ShapeError unless part k > 0 takes as many inputs as x and the outputs of part k - 1 together
+ */
+export function skipConnected(parts: readonly (Cell | SequenceLayer)[]): SequenceLayer<readonly Tree[]> {
+  checkThat(parts.length > 0, () => 'skipConnected: it needs at least one cell or layer')
+  const D = parts[0].inputs
+  parts.forEach((part, k) => {
+    const below = parts[k - 1]
+    check(!below || part.inputs === D + below.outputs, () =>
+      `skipConnected: part ${k} takes ${part.inputs} inputs; it must take ${D + below!.outputs}: the net's ` +
+      `${D} beside the ${below!.outputs} outputs of part ${k - 1}`)
+  })
+  const net = deepNet('skipConnected', parts, (xs, run) => {
+    const shown: Tensor[] = [] // h^1 .. h^L, each [T, B, H]
+    for (let k = 0; k < parts.length; k++) {
+      shown.push(run(k, k === 0 ? xs : concat([xs, shown[k - 1]], -1)))
+    }
+    return concat(shown, -1)
+  })
+  return Object.assign(net, { outputs: parts.reduce((total, part) => total + part.outputs, 0) })
+}
+
+/** How the outputs of the two directions become one, [T, B, ...] each. */
+const merges = {
+  concat: (ahead: Tensor, back: Tensor) => concat([ahead, back], -1),
+  sum: (ahead: Tensor, back: Tensor) => add(ahead, back),
+  mul: (ahead: Tensor, back: Tensor) => mul(ahead, back),
+  average: (ahead: Tensor, back: Tensor) => mul(add(ahead, back), 0.5),
+}
+
+export type Merge = keyof typeof merges
+
+export interface BidirectionalOptions {
+  /** side by side (concat, by default), or element by element: sum, mul, average */
+  merge?: Merge
+}
+
+/**
+ * Two cells, one forward and one in reverse, over the same sequence: y_t has seen all of it. With lengths the
+ * reverse cell begins at each sequence's own end. Schuster and Paliwal 1997, "Bidirectional recurrent neural
+ * networks"; the ways to merge are Keras's.
+ * @throws ShapeError if the cells take different inputs, or cannot be merged; UnrolledError for another merge
+ */
+export function bidirectional<S extends Tree>(
+  forward: Cell<S>, reverse: Cell<S>, options: BidirectionalOptions = {},
+): SequenceLayer<readonly [S, S]> {
+  checkOptionNames('bidirectional', options, ['merge'])
+  const { merge = 'concat' } = options
+  check(forward.inputs === reverse.inputs, () =>
+    `bidirectional: the forward cell takes ${forward.inputs} inputs, the reverse one ${reverse.inputs}; ` +
+    'they must be equal')
+  if (!Object.hasOwn(merges, merge)) throw unknownMerge(merge)
+  check(merge === 'concat' || forward.outputs === reverse.outputs, () =>
+    `bidirectional: the forward cell gives ${forward.outputs} outputs, the reverse one ${reverse.outputs}; ` +
+    `to merge them by ${merge} they must be equal; concat puts them side by side`)
+  const run = (xs: Tensor, sequence: SequenceOptions<readonly [S, S]> = {}): Unrolled<readonly [S, S]> => {
+    const { state, lengths, layer, rng } = sequence
+    const ahead = unroll(forward, xs, state?.[0], { lengths, layer, rng })
+    const back = unroll(reverse, xs, state?.[1], { lengths, layer, rng, direction: 'reverse' })
+    return { outputs: merges[merge](ahead.outputs, back.outputs), state: [ahead.state, back.state] }
+  }
+  return Object.assign(run, {
+    parameters: prefixed([['forward', forward], ['reverse', reverse]]),
+    inputs: forward.inputs,
+    outputs: merge === 'concat' ? forward.outputs + reverse.outputs : forward.outputs,
+    layers: 1,
+    initial: (batch: number) => [forward.initial(batch), reverse.initial(batch)] as const,
+  })
+}
+
+function unknownMerge(merge: string): UnrolledError {
+  const known = Object.keys(merges)
+  const meant = nearest(String(merge), known)
+  return new UnrolledError(`bidirectional: merge is ${String(merge)}; ` +
+    (meant ? `did you mean ${meant}?` : `it must be one of ${known.join(', ')}`))
+}
+
+function prefixed(parts: readonly (readonly [string, { readonly parameters: Named }])[]): Named {
+  return Object.fromEntries(parts.flatMap(([prefix, { parameters }]) =>
+    Object.entries(parameters).map(([name, x]) => [`${prefix}.${name}`, x])))
+}
