@@ -51,9 +51,11 @@ export {
   type Advance, type Cell, type CellOptions, type CellParts, type Changes, isProjected, type Named,
   type ProjectedCell, projectedCell, type Sequence, type Step, uniformParameter,
 } from './nn/cell.ts'
-export { elman, type ElmanOptions, type ElmanState, type Nonlinearity } from './nn/elman.ts'
+export { contextAsInput, elman, type ElmanOptions, type ElmanState, type Nonlinearity } from './nn/elman.ts'
 export { gru, type GruState } from './nn/gru.ts'
-export { jordan, type JordanOptions, type JordanState } from './nn/jordan.ts'
+export {
+  freeRunning, jordan, type JordanCell, type JordanOptions, type JordanState, teacherForced,
+} from './nn/jordan.ts'
 export { lstm, type LstmOptions, type LstmState } from './nn/lstm.ts'
 export {
   drawUniform, embedding, type EmbeddingOptions, type HasParameters, type Layer, linear, type LinearOptions,

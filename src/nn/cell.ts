@@ -15,7 +15,7 @@ import type { Random } from '../random.ts'
 import { sameShape, type Shape, sizeOf } from '../shape.ts'
 import { unowned } from '../scope.ts'
 import { checkOptionNames } from '../suggest.ts'
-import { tensor, type Tensor, type Tree, zeros } from '../tensor.ts'
+import { full, tensor, type Tensor, type Tree } from '../tensor.ts'
 
 /** Parameters under PyTorch's names, in PyTorch's order. */
 export type Named = { readonly [name: string]: Tensor }
@@ -32,7 +32,7 @@ export interface Cell<S extends Tree = Tree> {
   readonly inputs: number
   /** the size of y_t */
   readonly outputs: number
-  /** the zero state of a batch of B */
+  /** the state of a batch of B before the first step: zeros, unless the cell says otherwise */
   initial(batch: number): S
   /** one time step: x [B, D] */
   step(x: Tensor, state: S): Step<S>
@@ -141,6 +141,8 @@ export interface CellParts<S extends Named> {
   readonly width: number
   /** the size of every part of the state: H for an h [B, H] */
   readonly sizes: { readonly [part in keyof S]: number }
+  /** the value of a state before the first step; 0 by default */
+  readonly first?: number
   readonly device: Device
   /** x [..., B, inputs] -> [..., B, width] */
   project(x: Tensor): Tensor
@@ -182,17 +184,15 @@ export function projectedCell<S extends Named>(name: string, parts: CellParts<S>
     parameters: named(parts.parameters),
     inputs,
     outputs,
-    initial: (batch) => zeroState(sizes, batch, device),
+    initial: (batch) => firstState(parts, batch),
     project,
     advance: Object.assign(advance, { sequence, changeable }),
     step: (x, state) => advance(project(x), state),
   }
 }
 
-function zeroState<S extends Named>(
-  sizes: { readonly [part in keyof S]: number }, batch: number, device: Device,
-): S {
-  const parts = Object.entries(sizes).map(([part, size]) => [part, zeros([batch, size], device)])
+function firstState<S extends Named>({ sizes, first = 0, device }: CellParts<S>, batch: number): S {
+  const parts = Object.entries(sizes).map(([part, size]) => [part, full([batch, size], first, device)])
   return Object.fromEntries(parts) as S
 }
 

@@ -3,16 +3,18 @@
 //   h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)        y_t = h_t
 //
 // f is tanh, relu, or sigmoid, the logistic function (Elman's own). Weights have the names, shapes and
-// initialisation of PyTorch's RNNCell: all uniform in ±1/sqrt(H).
+// initialisation of PyTorch's RNNCell: all uniform in ±1/sqrt(H). Elman's net as published is
+//   contextAsInput(elman({ inputs, hidden, nonlinearity: 'logistic', context: 0.5, device, rng }))
 // Next: lstm.ts, which cures this cell's vanishing gradient; unroll.ts, which runs it over time.
 
-import { UnrolledError } from '../check.ts'
-import { add, relu, sigmoid, tanh } from '../ops/elementwise.ts'
+import { checkFinite, UnrolledError } from '../check.ts'
+import { add, detach, relu, sigmoid, tanh } from '../ops/elementwise.ts'
 import { affine, matmul } from '../ops/matmul.ts'
 import { nearest } from '../suggest.ts'
-import type { Tensor } from '../tensor.ts'
+import { mapTree, type Tensor } from '../tensor.ts'
 import {
-  asItIs, type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, sumOf, uniformParameter,
+  asItIs, type CellOptions, type Changes, checkCellOptions, type Named, type ProjectedCell, projectedCell,
+  sumOf, uniformParameter,
 } from './cell.ts'
 
 /** The function of the hidden units; sigmoid and logistic are two names of one. */
@@ -31,6 +33,8 @@ export function nonlinearityNamed(cell: string, name: Nonlinearity): (x: Tensor)
 export interface ElmanOptions extends CellOptions {
   /** tanh by default */
   nonlinearity?: Nonlinearity
+  /** the value of every context unit, h, before the first step: 0 by default, Elman's own is 0.5 */
+  context?: number
 }
 
 export interface ElmanState {
@@ -41,8 +45,9 @@ export interface ElmanState {
 
 /** An Elman cell. Elman 1990, "Finding structure in time", Cognitive Science 14; PyTorch's nn.RNNCell. */
 export function elman(options: ElmanOptions): ProjectedCell<ElmanState> {
-  checkCellOptions('elman', options, ['nonlinearity'])
-  const { inputs: D, hidden: H, bias = true, nonlinearity = 'tanh', device, rng } = options
+  checkCellOptions('elman', options, ['nonlinearity', 'context'])
+  const { inputs: D, hidden: H, bias = true, nonlinearity = 'tanh', context = 0, device, rng } = options
+  checkFinite('elman: context', context)
   const f = nonlinearityNamed('elman', nonlinearity)
   const parameter = (...shape: number[]) => uniformParameter(shape, 1 / Math.sqrt(H), device, rng)
   const weight_ih = parameter(H, D)
@@ -56,6 +61,7 @@ export function elman(options: ElmanOptions): ProjectedCell<ElmanState> {
     outputs: H,
     width: H,
     sizes: { h: H },
+    first: context,
     device,
     project: (x) => affine(x, weight_ih, sumOf(bias_ih, bias_hh)), // [..., B, H]
     advance(projected, { h }, { weight_hh: U = weight_hh, seen = asItIs }) {
@@ -65,4 +71,18 @@ export function elman(options: ElmanOptions): ProjectedCell<ElmanState> {
     changeable: ['weight_hh', 'seen'],
     fused: { kind: nonlinearity === 'logistic' ? 'sigmoid' : nonlinearity, weight_hh },
   })
+}
+
+/**
+ * The same cell as Elman trained it: the context is one more input, and no error goes back through it, so
+ * each step's error reaches only that step's own products. It is backpropagation through time cut off after one
+ * step, for all steps of a sequence at once: dLoss/dW_hh = sum over t of delta_t h_{t-1}^T with delta_t from
+ * y_t alone. Works for any cell; its values are the same. Elman 1990, figure 2.
+ */
+export function contextAsInput<S extends Named>(cell: ProjectedCell<S>): ProjectedCell<S> {
+  const { changeable } = cell.advance
+  const advance: ProjectedCell<S>['advance'] = Object.assign(
+    (projected: Tensor, state: S, changes?: Changes) =>
+      cell.advance(projected, mapTree(state, detach), changes), { changeable })
+  return { ...cell, advance, step: (x, state) => advance(cell.project(x), state) }
 }
