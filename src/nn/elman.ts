@@ -75,9 +75,9 @@ export function elman(options: ElmanOptions): ProjectedCell<ElmanState> {
 
 /**
  * The same cell as Elman trained it: the context is one more input, and no error goes back through it, so
- * each step's error reaches only that step's own products. It is backpropagation through time cut off after one
- * step, for all steps of a sequence at once: dLoss/dW_hh = sum over t of delta_t h_{t-1}^T with delta_t from
- * y_t alone. Works for any cell; its values are the same. Elman 1990, figure 2.
+ * each step's error reaches only that step's own products. It is backpropagation through time cut off after
+ * one step, for all steps of a sequence at once: dLoss/dW_hh = sum over t of delta_t h_{t-1}^T with delta_t
+ * from y_t alone. Works for any cell; its values are the same. Elman 1990, figure 2.
  */
 export function contextAsInput<S extends Named>(cell: ProjectedCell<S>): ProjectedCell<S> {
   const { changeable } = cell.advance
