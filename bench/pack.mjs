@@ -28,6 +28,8 @@ const { values: options, positionals: [target] } = parseArgs({
 
 // What bench/run.mjs and its benchmarks load, beside our own sources.
 const MODULES = ['esbuild', 'benchmark', 'webgpu', '@observablehq/plot', '@petamoriken/float16']
+// And bench/peers/run.mjs; `webgpu` it finds among those.
+const PEERS = ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-webgpu']
 const SOURCES = ['src', 'kernels', 'bench', 'dist', 'package.json', 'tsconfig.json', 'README.md', 'LICENSE']
 
 const RUN = `#!/bin/sh
@@ -135,9 +137,7 @@ for (const name of SOURCES) {
 copyModules(MODULES, root, project)
 copySwiftShader(project)
 if (existsSync('bench/peers/node_modules')) {
-  const { dependencies } = JSON.parse(readFileSync('bench/peers/package.json', 'utf8'))
-  const others = Object.keys(dependencies).filter((name) => name !== 'webgpu') // it finds the project's
-  copyModules(others, 'bench/peers', join(project, 'bench', 'peers'))
+  copyModules(PEERS, 'bench/peers', join(project, 'bench', 'peers'))
 }
 writeFileSync(join(out, 'run'), RUN)
 for (const name of ['run', 'node']) chmodSync(join(out, name), 0o755)

@@ -1,28 +1,45 @@
-// TensorFlow.js's side of the comparison, on its WebGPU backend: the same layer, the same numbers.
+// TensorFlow.js's side of the comparisons, on its WebGPU or WebAssembly backend: the same layer and numbers.
 //
 // Its LSTM is ours with recurrentActivation 'sigmoid' (its own default is a piecewise linear one); its gates
-// are i f g o too, its matrices are transposed, its sequences [B, T, D]. Its GRU knows only the form in which
-// r multiplies h before the recurrent product, with gates z r n; ours is PyTorch's: r multiplies after it.
+// are i f g o too, its matrices are transposed, its sequences [B, T, D], it has one bias. Its GRU knows only
+// the form in which r multiplies h before the recurrent product, with gates z r n; ours is PyTorch's: r
+// multiplies after it. So GRUs are compared where both forms are one function, with reset gates of 1/2
+// everywhere, but for the gradients of these gates (`comparable`). Read next: tfjs-train.mjs.
 
 import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { side } from './contest.mjs'
 
 const require = createRequire(import.meta.url)
-let tf
+const names = { LSTM: 'lstm', GRU: 'gru', RNN: 'simpleRNN' }
+const gates = { LSTM: 4, GRU: 3, RNN: 1 }
+export let tf
 
-/** Starts the backend on an adapter that `requestAdapter` gives. */
-export async function start(requestAdapter) {
+/** Starts the WebGPU backend on an adapter that `requestAdapter` gives. */
+export async function startWebGpu(requestAdapter) {
   const navigator = { gpu: { requestAdapter }, userAgent: 'node' }
   Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true })
+  return start('webgpu')
+}
+
+/** Starts the WebAssembly backend; in Node it uses one thread. */
+export async function startWasm() {
+  const { setWasmPaths } = require('@tensorflow/tfjs-backend-wasm')
+  setWasmPaths(`${dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))}/`)
+  return start('wasm')
+}
+
+async function start(backend) {
   tf = require('@tensorflow/tfjs')
-  require('@tensorflow/tfjs-backend-webgpu')
-  await tf.setBackend('webgpu')
+  require(`@tensorflow/tfjs-backend-${backend}`)
+  await tf.setBackend(backend)
   await tf.ready()
   return `TensorFlow.js ${tf.version.tfjs}, ${tf.getBackend()} backend`
 }
 
 // The order of a GRU's gates is r z n with us, z r n with them.
 function swapped(layer, values) {
-  if (layer === 'LSTM') return values
+  if (layer !== 'GRU') return values
   const H = values.length / 3
   const out = Float32Array.from(values)
   out.set(values.subarray(H, 2 * H), 0)
@@ -30,40 +47,51 @@ function swapped(layer, values) {
   return out
 }
 
-/** The layer; each call gives { loss, dx, dW... } as numbers of the host, in our layout. */
-export function theirs(layer, { T, B, D, H }, given) {
-  const G = layer === 'LSTM' ? 4 : 3
-  const make = layer === 'LSTM' ? tf.layers.lstm : tf.layers.gru
-  const net = make({
-    units: H, returnSequences: true, recurrentActivation: 'sigmoid', recurrentInitializer: 'glorotUniform',
-    ...(layer === 'LSTM' ? { unitForgetBias: false } : {}),
+/** Their layer with our weights. */
+export function layerOf(layer, { D, H }, { weight_ih, weight_hh, bias_ih }, options = {}) {
+  const net = tf.layers[names[layer]]({
+    units: H, returnSequences: true, recurrentInitializer: 'glorotUniform',
+    ...(layer === 'RNN' ? {} : { recurrentActivation: 'sigmoid' }),
+    ...(layer === 'LSTM' ? { unitForgetBias: false } : {}), ...options,
   })
+  net.apply(tf.zeros([1, 1, D]))
+  const columns = ({ values }, width) =>
+    tf.tidy(() => tf.transpose(tf.tensor(swapped(layer, values), [gates[layer] * H, width])))
+  net.setWeights([columns(weight_ih, D), columns(weight_hh, H), tf.tensor(swapped(layer, bias_ih.values))])
+  return net
+}
+
+/** Which elements of a layer's gradients mean the same here and there: those from these on. */
+export const comparable = (layer, { D, H }) =>
+  layer === 'GRU' ? { weight_ih: H * D, weight_hh: H * H, bias_ih: H } : {}
+
+/**
+ * The layer's forward and backward pass as a side. `reading`: whether a call brings every gradient back, as
+ * it has to where the work is only enqueued, or the loss alone.
+ */
+export function layerSide(layer, size, given, reading) {
+  const { T, B, D, H } = size
+  const net = layerOf(layer, size, given)
   const batchFirst = ({ values, shape }) =>
     tf.tidy(() => tf.transpose(tf.tensor(values, shape), [1, 0, 2]))
   const x = tf.variable(batchFirst(given.x), true, 'x')
   const dy = batchFirst(given.dy)
-  net.apply(tf.zeros([B, T, D]))
-  const columns = (name, width) =>
-    tf.tidy(() => tf.transpose(tf.tensor(swapped(layer, given[name].values), [G * H, width])))
-  net.setWeights([
-    columns('weight_ih', D), columns('weight_hh', H), tf.tensor(swapped(layer, given.bias_ih.values)),
-  ])
   const [kernel, recurrent, bias] = net.trainableWeights.map((weight) => weight.read())
 
-  const step = async () => {
+  const step = async (all) => {
     const { value, grads } = tf.variableGrads(() => tf.sum(tf.mul(net.apply(x), dy)))
-    const all = [value, grads[x.name], grads[kernel.name], grads[recurrent.name], grads[bias.name]]
-    const numbers = await Promise.all(all.map((one) => one.data()))
+    const found = [value, ...[x, kernel, recurrent, bias].map(({ name }) => grads[name])]
+    const numbers = await Promise.all((all ? found : [value]).map((one) => one.data()))
     tf.dispose([value, grads])
     return numbers
   }
-  const inOurLayout = async () => {
-    const [loss, dx, ...rest] = await step()
-    const rows = (values, width) => swapped(layer, transposed(values, width, G * H))
+  const results = async () => {
+    const [loss, dx, ...rest] = await step(true)
+    const rows = (values, width) => swapped(layer, transposed(values, width, gates[layer] * H))
     const [weight_ih, weight_hh, bias_ih] = [rows(rest[0], D), rows(rest[1], H), swapped(layer, rest[2])]
     return { loss, x: timeFirst(dx, B, T, D), weight_ih, weight_hh, bias_ih }
   }
-  return { step, inOurLayout, dispose: () => { x.dispose(); dy.dispose(); net.dispose() } }
+  return side(() => step(reading), results, () => { x.dispose(); dy.dispose(); net.dispose() })
 }
 
 // [rows, columns] -> [columns, rows]
