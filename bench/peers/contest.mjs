@@ -3,7 +3,7 @@
 // A peer is a library: { key, name, layer(layer, size, operands), ... }. It gives a side, which is one job
 // set up: { results(), clocked(seconds), dispose() }. results() computes and gives { name: numbers };
 // clocked() calls for so many seconds, once or more, and gives the milliseconds of each call. Sides take
-// turns, so that what disturbs the machine disturbs all; a slow one has few, for its seconds are spent sooner.
+// turns, so that what disturbs the machine disturbs all; a slow one has few: its seconds are spent sooner.
 // Read next: cpu.mjs and run.mjs, which hold the contests.
 
 const TOLERANCE = 1e-4 // max |a - b| / max |b|
@@ -24,11 +24,14 @@ export function side(call, results, dispose = () => {}) {
   return { results, clocked, dispose }
 }
 
-/** Stops if a value differs. `from`: the first element that counts, where those before mean other things. */
-function compare(what, found, right, from = {}) {
-  for (const name of Object.keys(found)) {
-    const [values, wanted] = [found[name], right[name]]
-    let [difference, largest] = [0, 0]
+/**
+ * Stops if a value differs. `least`: what counts as the largest value where all are smaller.
+ * `from`: the first element that counts, where those before mean other things.
+ */
+function compare(what, found, right, least = {}, from = {}) {
+  for (const [name, values] of Object.entries(found)) {
+    const wanted = right[name]
+    let [difference, largest] = [0, least[name] ?? 0]
     for (let i = from[name] ?? 0; i < wanted.length; i++) {
       difference = Math.max(difference, Math.abs(values[i] - wanted[i]))
       largest = Math.max(largest, Math.abs(wanted[i]))
@@ -57,12 +60,12 @@ export async function inTurns(sides, seconds) {
 }
 
 /** Each peer's side, compared with the first peer's, then timed: median milliseconds by the peer's key. */
-export async function contest(what, peers, setUp, seconds) {
+export async function contest(what, peers, setUp, seconds, least) {
   const sides = []
   for (const peer of peers) sides.push(await setUp(peer))
   const right = await sides[0].results()
   for (const [k, { name, isCompared }] of peers.entries()) {
-    if (k > 0 && !isCompared) compare(`${what}: ${name}`, await sides[k].results(), right)
+    if (k > 0 && !isCompared) compare(`${what}: ${name}`, await sides[k].results(), right, least)
   }
   const medians = await inTurns(sides, seconds)
   for (const one of sides) await one.dispose()
@@ -74,6 +77,7 @@ export async function contest(what, peers, setUp, seconds) {
  * A GRU in which r multiplies h before the recurrent product is compared where that is the same function.
  */
 export async function layerContest(peers, layer, size, operands, seconds) {
+  const least = { loss: Math.sqrt(size.T * size.B * size.H) } // a sum of so many numbers of either sign
   const isOther = (peer) => layer === 'GRU' && peer.resetsBefore
   if (peers.some(isOther)) {
     const given = operands(layer, size, true)
@@ -85,10 +89,10 @@ export async function layerContest(peers, layer, size, operands, seconds) {
     }
     const right = await found(peers[0])
     for (const peer of peers.filter(isOther)) {
-      compare(`${layer}: ${peer.name}`, await found(peer), right, peer.comparable(layer, size))
+      compare(`${layer}: ${peer.name}`, await found(peer), right, least, peer.comparable(layer, size))
     }
   }
   const marked = peers.map((peer) => ({ ...peer, isCompared: isOther(peer) }))
   const given = operands(layer, size, false)
-  return contest(layer, marked, (peer) => peer.layer(layer, size, given), seconds)
+  return contest(layer, marked, (peer) => peer.layer(layer, size, given), seconds, least)
 }

@@ -1,8 +1,8 @@
 // Who takes part on the cpu. A peer is a library at a number of threads: { key, word, name, about, threads }
 // and, of layer(), train(), stream(), those that it can do; each gives a side (contest.mjs).
 //
-// A library that is not installed is left out with a line. The first peer is the one that all others are
-// compared with. Read next: unrolled-cpu.ts, tfjs.mjs, jax.mjs, onnx.mjs, torch.mjs.
+// A library that is not installed is left out with a line. The first peer is Unrolled, with which all others
+// are compared. Read next: unrolled-cpu.ts, tfjs.mjs, jax.mjs, onnx.mjs, torch.mjs.
 
 import { side } from './contest.mjs'
 import * as jax from './jax.mjs'
@@ -13,27 +13,28 @@ import * as tfjsTrain from './tfjs-train.mjs'
 import { startTorch } from './torch.mjs'
 
 const DEVICES = ['simd', 'cpu'] // ours
-export const WORDS = [...DEVICES, 'torch', 'tfjs', 'jax', 'onnx']
+export const PEERS = [...DEVICES, 'torch', 'tfjs', 'jax', 'onnx']
 
-/** The peers among `libraries` that there are, ours first. */
-export async function openPeers(unrolled, { libraries, pythons, threads }) {
+/** Those of PEERS that are asked for and that there are, ours first: the simd device, if no other. */
+export async function openPeers(unrolled, { asked, pythons, threads }) {
+  const devices = DEVICES.filter((device) => asked.includes(device))
   const all = []
   for (const count of threads) {
-    for (const word of DEVICES.filter((device) => libraries.includes(device))) {
+    for (const word of devices.length > 0 ? devices : ['simd']) {
       all.push(await openUnrolled(unrolled, word, count))
     }
-    if (!libraries.includes('torch')) continue
+    if (!asked.includes('torch')) continue
     for (const python of pythons) all.push(await openTorch(python, count))
   }
   if (threads.includes(1)) {
     for (const [word, needed, start] of OTHERS) {
-      if (!libraries.includes(word)) continue
+      if (!asked.includes(word)) continue
       if (isInstalled(needed)) all.push(await start())
       else console.log(`${needed} is left out: it is not installed; run: cd bench/peers && npm ci`)
     }
   }
   const found = all.filter((peer) => peer !== null)
-  return found.map((peer, k) => ({ has: () => true, ...peer, key: `${k} ${peer.name}, ${peer.threads} thr.` }))
+  return found.map((peer) => ({ has: () => true, ...peer, key: `${peer.name}, ${peer.threads} thr.` }))
 }
 
 async function openUnrolled(unrolled, word, threads) {
@@ -41,7 +42,7 @@ async function openUnrolled(unrolled, word, threads) {
   if (device === null) return null
   const sideOf = ({ call, results, dispose }) => side(call, results, dispose)
   return {
-    word, threads, isOurs: true, name: `Unrolled ${word}`, about: `Unrolled, ${device.name}`,
+    word, threads, isOurs: true, name: `Unrolled ${word}`, about: aboutDevice(device),
     product: (n) => sideOf(unrolled.product(n, device)),
     layer(layer, size, given) {
       const { all, lossOnly, dispose } = unrolled.ours(layer, size, given, device)
@@ -52,6 +53,9 @@ async function openUnrolled(unrolled, word, threads) {
     end: () => device.close?.(),
   }
 }
+
+const aboutDevice = ({ name, multiplyAdd }) =>
+  `Unrolled, ${name}${multiplyAdd ? ' with fused multiply-add' : ''}`
 
 async function openTorch(python, threads) {
   const torch = await startTorch(python, threads)

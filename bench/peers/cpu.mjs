@@ -3,7 +3,8 @@
 //
 //   (cd bench/peers && npm ci && node cpu.mjs)             this package has dependencies of its own
 //   node cpu.mjs layers LSTM 64,1,64,128 simd torch        words choose: parts (layers, train, stream),
-//                                                          layers, sizes T,B,D,H, libraries
+//                                                          layers, sizes T,B,D,H, libraries, our devices
+//                                                          (simd, cpu; torch, tfjs, jax, onnx)
 //   --torch PYTHON   PyTorch, where this python can import it; again for another version
 //   --seconds N      for each library and line      --threads 1,2      --json FILE
 //
@@ -13,7 +14,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { contest, inTurns, layerContest } from './contest.mjs'
-import { openPeers, WORDS as LIBRARIES } from './cpu-peers.mjs'
+import { openPeers, PEERS } from './cpu-peers.mjs'
 import { bundled } from './load.mjs'
 import { machine, printTable, short } from './tables.mjs'
 
@@ -32,7 +33,7 @@ const { values: options, positionals: words } = parseArgs({
   },
 })
 const seconds = Number(options.seconds)
-const known = [...PARTS, ...LAYERS, ...LIBRARIES]
+const known = [...PARTS, ...LAYERS, ...PEERS]
 const strange = words.find((word) => !known.includes(word) && !/^\d+(,\d+){3}$/.test(word))
 if (strange) {
   console.error(`cpu: ${strange} is not known; words are ${known.join(', ')}, and sizes such as ${SIZES[0]}`)
@@ -134,7 +135,7 @@ function reportRates(rows, rates, all) {
 
 const unrolled = await bundled('unrolled-cpu')
 const threads = options.threads.split(',').map(Number)
-const peers = await openPeers(unrolled, { libraries: chosen(LIBRARIES), pythons: options.torch, threads })
+const peers = await openPeers(unrolled, { asked: chosen(PEERS), pythons: options.torch, threads })
 const about = [machine(), ...new Set(peers.map((peer) => peer.about))]
 console.log(`${about.join('\n')}\n`)
 const results = {}

@@ -33,7 +33,8 @@ const { values: options, positionals: chosen } = parseArgs({
 const asked = process.cwd()
 process.chdir(folder) // so that both sides find this package's `webgpu`
 const SIZES = ['50,16,64,128', '64,1,64,128', '64,32,128,256']
-const sizes = SIZES.filter((size) => chosen.every((word) => !/,/.test(word)) || chosen.includes(size))
+const others = chosen.filter((word) => /,/.test(word))
+const sizes = others.length > 0 ? others : SIZES
 const layers = ['LSTM', 'GRU']
   .filter((name) => chosen.every((word) => /,/.test(word)) || chosen.includes(name))
 

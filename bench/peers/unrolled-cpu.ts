@@ -5,6 +5,7 @@ import { cpu } from '../../src/cpu/device.ts'
 import type { Device } from '../../src/device.ts'
 import { random } from '../../src/random.ts'
 import { Scope, unowned } from '../../src/scope.ts'
+import { simd } from '../../src/simd/open.ts'
 import { dispose, tensor } from '../../src/tensor.ts'
 import { type LanguageModel, languageModel } from '../../src/train/language-model.ts'
 import { Training } from '../../src/train/loop.ts'
@@ -14,10 +15,10 @@ import { cellOf, type Numbers, type Operands } from './unrolled.ts'
 
 export { operands, ours } from './unrolled.ts'
 
-/** A device by its name; null if this machine or this version has none such. */
+/** A device by its name; null for the cpu device with more threads than its one. */
 export async function open(name: string, threads: number): Promise<Device | null> {
-  if (name === 'cpu' && threads === 1) return cpu()
-  return null
+  if (name === 'simd') return simd({ threads })
+  return threads === 1 ? cpu() : null
 }
 
 /** A product of two matrices [n, n], for the rate that products alone reach. */
