@@ -3,6 +3,7 @@
 // Next: gemm.ts, the job that takes the most time; threads.ts, how work is shared.
 
 import { Product, product } from './gemm'
+import { recurrenceBackward, recurrenceForward, Sequence } from './recurrence'
 import {
   announce, awaitWorkers, controlSize, enter, jobAt, jobDone, jobKind, jobThreads, nextJob,
 } from './threads'
@@ -17,9 +18,13 @@ export function heapBase(): usize {
 // The kinds of jobs; src/simd/jobs.ts has the same numbers.
 const STOP = 0
 const PRODUCT = 1
+const RECURRENCE_FORWARD = 2
+const RECURRENCE_BACKWARD = 3
 
 function perform(kind: i32, at: usize, thread: i32, threads: i32): void {
   if (kind == PRODUCT) product(changetype<Product>(at), thread, threads)
+  else if (kind == RECURRENCE_FORWARD) recurrenceForward(changetype<Sequence>(at), thread, threads)
+  else if (kind == RECURRENCE_BACKWARD) recurrenceBackward(changetype<Sequence>(at), thread, threads)
 }
 
 /** Does a job, with all threads there are or alone; false when a worker did not answer. */

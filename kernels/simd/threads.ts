@@ -12,11 +12,12 @@ const ARRIVED: usize = 128 // threads at the meeting
 const MEETINGS: usize = 192 // counts up when all have met
 const BROKEN: usize = 256 // 1 when a thread was missed: nothing waits any more
 const JOB: usize = 320 // the job: its kind, where it is written, the number of threads
-const PER_THREAD: usize = 512 // from here on 256 bytes each: a word that beats, then 128 bytes of scratch
+const PER_THREAD: usize = 512 // from here on, for each thread:
+const EACH: usize = 256 // a word that beats; at 64 a row's addresses (gates.ts); at 128 a tile (gemm.ts)
 
 /** Bytes of a control block. */
 export function controlSize(threads: i32): i32 {
-  return <i32>PER_THREAD + 256 * threads
+  return <i32>PER_THREAD + <i32>EACH * threads
 }
 
 const SPINS: i32 = 4000
@@ -35,14 +36,19 @@ export function enter(at: usize, thread: i32, maySleep: bool): void {
   sleeps = maySleep
 }
 
-/** This thread's scratch, 128 bytes. */
+/** This thread's own 64 bytes for a row's addresses. */
+export function scratchRow(): usize {
+  return control + PER_THREAD + EACH * <usize>me + 64
+}
+
+/** This thread's own 128 bytes for a tile that is not whole. */
 export function aside(): usize {
-  return control + PER_THREAD + 256 * <usize>me + 64
+  return control + PER_THREAD + EACH * <usize>me + 128
 }
 
 /** Tells those who wait that this thread is alive. */
 export function beat(): void {
-  const at = control + PER_THREAD + 256 * <usize>me
+  const at = control + PER_THREAD + EACH * <usize>me
   atomic.store<i32>(at, load<i32>(at) + 1)
 }
 
@@ -78,7 +84,7 @@ function awaitChange(word: usize, old: i32, threads: i32): bool {
 
 function beats(threads: i32): i32 {
   let sum = 0
-  for (let t = 0; t < threads; t++) sum += atomic.load<i32>(control + PER_THREAD + 256 * <usize>t)
+  for (let t = 0; t < threads; t++) sum += atomic.load<i32>(control + PER_THREAD + EACH * <usize>t)
   return sum
 }
 

@@ -82,7 +82,7 @@ export class CpuFused implements FusedOps {
   private arrays(sequence: Recurrence, trace: RecurrenceTrace, saves: boolean): SequenceArrays {
     const { kind, T, B, H, outputs: O, reverse, projected, weight, bias, projection, lengths } = sequence
     return {
-      gates: this.device.loops.gatesOf[kind], T, B, H, O, reverse, saves,
+      kind, gates: this.device.loops.gatesOf[kind], T, B, H, O, reverse, saves,
       lengths: lengths && this.device.data(lengths).subarray(lengths.offset, lengths.offset + B),
       projected: this.part(projected),
       weight: this.part(weight),

@@ -7,7 +7,7 @@
 // allocated per step: the products write to scratch rows, everything else to its place in the sequence.
 // Kernel twins: kernels/recurrence_forward.wgsl, recurrence_backward.wgsl. Next: matmul.ts.
 
-import type { FloatArray, GateKind } from '../device.ts'
+import type { FloatArray, GateKind, NumberArray } from '../device.ts'
 import { reluGates, sigmoidGates, tanhGates } from './gates-elman.ts'
 import { gruGates } from './gates-gru.ts'
 import { lstmGates } from './gates-lstm.ts'
@@ -27,6 +27,7 @@ export interface Part {
 
 /** device.ts's Recurrence and its trace, as arrays. */
 export interface SequenceArrays {
+  readonly kind: GateKind
   readonly gates: Gates
   readonly T: number
   readonly B: number
@@ -35,7 +36,7 @@ export interface SequenceArrays {
   readonly O: number
   readonly reverse: boolean
   /** the length of each sequence */
-  readonly lengths: ArrayLike<number> | null
+  readonly lengths: NumberArray | null
   readonly projected: Part
   readonly weight: Part
   readonly bias: Part | null

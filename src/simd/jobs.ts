@@ -1,11 +1,15 @@
 // Jobs for the kernels: what is written down for one, and who does it. Next: ../../kernels/simd/index.ts.
 
 import { UnrolledError } from '../check.ts'
+import type { NumberArray } from '../device.ts'
 import type { Kernels } from './module.ts'
 import type { Thread } from './threads.ts'
 
 /** The kinds of jobs; kernels/simd/index.ts has the same numbers. */
-export const Kind = { product: 1 } as const
+export const Kind = { product: 1, recurrenceForward: 2, recurrenceBackward: 3 } as const
+
+/** Where element i of an array lies in the kernels' memory. */
+export const addressOf = (x: NumberArray, i: number): number => x.byteOffset + 4 * i
 
 /** Words of a job at most. */
 export const WORDS = 64

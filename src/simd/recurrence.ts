@@ -1,0 +1,71 @@
+// Writes down a recurrent layer's run through the steps, or back, for the kernels: the words of `Sequence` in
+// ../../kernels/simd/recurrence.ts, in its order. Twin, and what it falls back to for gates that have no
+// kernel: ../cpu/recurrence.ts.
+
+import cpu from '../cpu/instance.ts?float32'
+import type { GradientArrays, SequenceArrays } from '../cpu/recurrence.ts'
+import type { FloatArray, GateKind } from '../device.ts'
+import type { Heap } from './heap.ts'
+import { addressOf, type Jobs, Kind } from './jobs.ts'
+import { Scratch } from './scratch.ts'
+
+/** As numbered in kernels/simd/recurrence.ts and gates-elman.ts. */
+const KINDS: { readonly [kind in GateKind]?: number } = { tanh: 0, relu: 1, sigmoid: 2, lstm: 3, gru: 4 }
+
+const orZero = (x: FloatArray | null): number => (x ? addressOf(x, 0) : 0)
+
+export class SimdRecurrence {
+  private readonly jobs: Jobs
+  private readonly panels: Scratch
+  private readonly projectionPanels: Scratch
+  private readonly groups: Scratch
+
+  constructor(heap: Heap, jobs: Jobs) {
+    this.jobs = jobs
+    this.panels = new Scratch(heap)
+    this.projectionPanels = new Scratch(heap)
+    this.groups = new Scratch(heap)
+  }
+
+  readonly forward = (s: SequenceArrays, u: FloatArray): void => {
+    if (KINDS[s.kind] === undefined) return cpu.recurrenceForward(s, u)
+    this.run(Kind.recurrenceForward, s, [
+      addressOf(u, 0), ...this.packed(s, u.length / s.B, s.O),
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ])
+  }
+
+  readonly backward = (s: SequenceArrays, g: GradientArrays): void => {
+    if (KINDS[s.kind] === undefined) return cpu.recurrenceBackward(s, g)
+    this.run(Kind.recurrenceBackward, s, [
+      0, ...this.packed(s, s.O, s.gates.gates * s.H),
+      g.dy ? addressOf(g.dy.data, g.dy.start) : 0, addressOf(g.dh, 0), Number(g.keepsDh),
+      addressOf(g.projected, 0), addressOf(g.recurrent, 0), addressOf(g.carry, 0),
+      orZero(g.c), orZero(g.dm), orZero(g.pass), Number(s.gates.passes),
+    ])
+  }
+
+  /** Scratch for the weights [K, N] in panels, the projection's, and the rows of each thread in groups. */
+  private packed(s: SequenceArrays, N: number, K: number): number[] {
+    const { H, O, B } = s
+    const rows = (B + 3) * Math.max(K, H, O)
+    return [
+      this.panels.take(K * (N + 31)), s.projection ? this.projectionPanels.take(Math.max(H, O) * (Math.max(H, O) + 31)) : 0,
+      this.groups.take(rows * this.jobs.threads), 4 * rows,
+    ]
+  }
+
+  private run(kind: number, s: SequenceArrays, rest: readonly number[]): void {
+    const { T, B, H, O, gates, reverse, lengths, projected, weight, bias, projection, h, c, saved, shown } = s
+    const width = gates.gates * H
+    // The sequences of the batch are shared out: one alone is one thread's.
+    const work = B === 1 ? 0 : 2 * T * B * width * O
+    this.jobs.run(kind, work, [
+      KINDS[s.kind]!, T, B, H, O, width, Number(reverse), lengths ? lengths.byteOffset : 0,
+      addressOf(projected.data, projected.start), addressOf(weight.data, weight.start),
+      bias ? addressOf(bias.data, bias.start) : 0, projection ? addressOf(projection.data, projection.start) : 0,
+      addressOf(h, 0), orZero(c), orZero(saved), gates.saved * H, orZero(shown), Number(s.saves),
+      ...rest,
+    ])
+  }
+}
