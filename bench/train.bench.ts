@@ -5,11 +5,12 @@
 
 import { cpu } from '../src/cpu/device.ts'
 import type { Device } from '../src/device.ts'
+import type { CellName } from '../src/nn/cells.ts'
 import { random } from '../src/random.ts'
 import { Tape } from '../src/tape.ts'
 import { dispose, tensor, type Tensor, type Tree } from '../src/tensor.ts'
 import { bptt } from '../src/train/bptt.ts'
-import { CELLS, type CellName, type LanguageModel, languageModel } from '../src/train/language-model.ts'
+import { type LanguageModel, languageModel } from '../src/train/language-model.ts'
 import { train } from '../src/train/loop.ts'
 import { adam } from '../src/train/optimizers.ts'
 import { constant } from '../src/train/schedule.ts'
@@ -23,6 +24,8 @@ interface Size {
   H: number
   embed: number
 }
+
+const CELLS = ['elman', 'jordan', 'lstm', 'gru'] as const
 
 function model(cell: CellName, { H, embed }: Size, device: Device): LanguageModel {
   const form = { cell, symbols: V, embed, hidden: H, layers: 1, dropout: 0 }

@@ -51,12 +51,18 @@ export {
   type Advance, type Cell, type CellOptions, type CellParts, type Changes, isProjected, type Named,
   type ProjectedCell, projectedCell, type Sequence, type Step, uniformParameter,
 } from './nn/cell.ts'
+export { type CellName, cells, type MakeCell } from './nn/cells.ts'
+export { coupled } from './nn/coupled.ts'
 export { contextAsInput, elman, type ElmanOptions, type ElmanState, type Nonlinearity } from './nn/elman.ts'
-export { gru, type GruState } from './nn/gru.ts'
+export type { GateBias, GatedOptions } from './nn/gate-bias.ts'
+export { gruBefore, gruChung } from './nn/gru-before.ts'
+export { gru, type GruGate, type GruState } from './nn/gru.ts'
 export {
   freeRunning, jordan, type JordanCell, type JordanOptions, type JordanState, teacherForced,
 } from './nn/jordan.ts'
-export { lstm, type LstmOptions, type LstmState } from './nn/lstm.ts'
+export { lstm, type LstmGate, type LstmOptions, type LstmState } from './nn/lstm.ts'
+export { lstmp, type LstmpOptions } from './nn/lstmp.ts'
+export { peephole } from './nn/peephole.ts'
 export {
   drawUniform, embedding, type EmbeddingOptions, type HasParameters, type Layer, linear, type LinearOptions,
   loadParameters, parameters,
@@ -88,7 +94,7 @@ export {
   evaluate, type EvaluateOptions, type Evaluation, inUnits, sample, type SampleOptions,
 } from './train/evaluate.ts'
 export {
-  type CellName, type LanguageModel, languageModel, type LanguageModelForm, type SequenceModel,
+  type LanguageModel, languageModel, type LanguageModelForm, type SequenceModel,
   sequenceModel, type SequenceModelParts,
 } from './train/language-model.ts'
 export { type StepEvent, train, Training, type TrainOptions } from './train/loop.ts'

@@ -4,10 +4,14 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { formatReport, gradcheck } from '../src/gradcheck.ts'
 import type { Cell, Named } from '../src/nn/cell.ts'
+import { coupled } from '../src/nn/coupled.ts'
 import { elman } from '../src/nn/elman.ts'
+import { gruBefore, gruChung } from '../src/nn/gru-before.ts'
 import { gru } from '../src/nn/gru.ts'
 import { jordan } from '../src/nn/jordan.ts'
 import { lstm } from '../src/nn/lstm.ts'
+import { lstmp } from '../src/nn/lstmp.ts'
+import { peephole } from '../src/nn/peephole.ts'
 import { unroll } from '../src/nn/unroll.ts'
 import { add, mul, tanh } from '../src/ops/elementwise.ts'
 import { random } from '../src/random.ts'
@@ -15,7 +19,7 @@ import { Scope } from '../src/scope.ts'
 import { Tape } from '../src/tape.ts'
 import { type Tensor, zeros } from '../src/tensor.ts'
 import {
-  elmanStep, functions, gruStep, jordanStep, lstmStep, type Row, rowsOf, weightsOf,
+  compareStep, elmanStep, functions, gruStep, jordanStep, lstmStep, rowsOf, weightsOf,
 } from './by-hand.ts'
 import { device, everyCell, flat, normal, refused, someState, values } from './every-cell.ts'
 import { difference } from './golden-numbers.ts'
@@ -73,28 +77,6 @@ test('a cell of your own, with step alone, runs in unroll and passes the same ch
   for (let t = 0; t < T; t++) h = h.map((old, k) => Math.tanh(w[k] * x[t * B * 3 + k] + d[k] * old))
   assert.ok(difference(found.slice((T - 1) * B * 3, (T - 1) * B * 3 + 3), h) < 1e-14)
 })
-
-/** One step of a cell beside the same step by hand, for each sequence of a batch of 3. */
-async function compareStep(
-  cell: Cell<Named>,
-  byHand: (x: Row, state: Record<string, Row>) => { output: Row, state: Record<string, Row> },
-): Promise<void> {
-  const x = normal(5, 3, cell.inputs)
-  const before = someState(cell, 3)
-  const { output, state } = cell.step(x, before)
-  assert.equal(Object.keys(state), Object.keys(before))
-  const xRows = await rowsOf(x)
-  const beforeRows = Object.entries(await weightsOf(before))
-  const afterRows = Object.entries(await weightsOf(state))
-  const outputRows = await rowsOf(output)
-  for (let b = 0; b < 3; b++) {
-    const expected = byHand(xRows[b], Object.fromEntries(beforeRows.map(([name, h]) => [name, h[b]])))
-    assert.ok(difference(outputRows[b], expected.output) < 1e-14, `output of sequence ${b}`)
-    for (const [name, h] of afterRows) {
-      assert.ok(difference(h[b], expected.state[name]) < 1e-14, `${name} of sequence ${b}`)
-    }
-  }
-}
 
 for (const bias of [true, false]) {
   const options = { ...sizes, hidden: 5, bias }
@@ -199,6 +181,13 @@ test('names and shapes of the parameters are PyTorch\'s, and sizes of states are
     [lstm({ ...options, bias: false }), { weight_ih: [20, D], weight_hh: [20, H] }, { h: [2, H], c: [2, H] }],
     [gru(options), { weight_ih: [15, D], weight_hh: [15, H], bias_ih: [15], bias_hh: [15] }, { h: [2, H] }],
     [gru({ ...options, bias: false }), { weight_ih: [15, D], weight_hh: [15, H] }, { h: [2, H] }],
+    [peephole(options), { ...four, weight_ch: [15] }, { h: [2, H], c: [2, H] }],
+    [coupled(options), { weight_ih: [15, D], weight_hh: [15, H], bias_ih: [15], bias_hh: [15] },
+      { h: [2, H], c: [2, H] }],
+    [lstmp(options), { ...four, weight_hh: [20, 3], weight_ch: [15], weight_hr: [3, H], weight_hp: [2, H] },
+      { h: [2, 3], c: [2, H] }],
+    [gruBefore(options), { weight_ih: [15, D], weight_hh: [15, H], bias_ih: [15], bias_hh: [15] },
+      { h: [2, H] }],
     [jordan({ ...options, outputs: 4 }),
       { weight_ih: [H, D], weight_sh: [H, 4], weight_ho: [4, H], bias_ih: [H], bias_ho: [4] }, { s: [2, 4] }],
     [jordan({ ...options, bias: false }), { weight_ih: [H, D], weight_sh: [H, H], weight_ho: [H, H] },
@@ -248,10 +237,12 @@ test('parameters are the user\'s, even when a tape or scope was open as they wer
   }
 })
 
+const made = { elman, jordan, lstm, gru, peephole, coupled, gruBefore, gruChung }
+
 test('wrong options are refused', () => {
   const whole = 'it must be a whole number of 1 or more'
   const rng = random(1)
-  for (const [name, make] of Object.entries({ elman, jordan, lstm, gru })) {
+  for (const [name, make] of Object.entries(made)) {
     refused(() => make({ ...sizes, hidden: 0, rng }), `${name}: hidden is 0; ${whole}`)
     refused(() => make({ ...sizes, inputs: 1.5, rng }), `${name}: inputs is 1.5; ${whole}`)
     const noDevice = { inputs: 2, hidden: 3, rng } as Parameters<typeof make>[0]
@@ -271,7 +262,7 @@ test('wrong options are refused', () => {
 
 test('a step with a wrong input or state is refused in the cell\'s own words', () => {
   const x = (...shape: number[]): Tensor => normal(1, ...shape)
-  for (const [name, make] of Object.entries({ elman, lstm, gru, jordan })) {
+  for (const [name, make] of Object.entries(made)) {
     const cell: Cell<Named> = make({ ...sizes, rng: random(1) })
     const state = cell.initial(2)
     const [first] = Object.keys(state)

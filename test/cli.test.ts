@@ -7,6 +7,7 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { decodeSafetensors } from '../src/io/safetensors.ts'
+import { CELLS } from '../src/nn/cells.ts'
 import { buildCommand, bytesOf, root, RUN_FILES, tiny, words } from './command.ts'
 
 const test = suite('cli')
@@ -128,7 +129,7 @@ test('what is saved: weights under PyTorch\'s names, a configuration, and what -
   assert.equal({ cell, embed, hidden, layers }, { cell: 'gru', embed: 4, hidden: 8, layers: 1 })
 })
 
-for (const cell of ['elman', 'jordan', 'lstm', 'gru']) {
+for (const cell of CELLS) {
   test(`${cell}: learns, and is measured the same when it is loaded again`, () => {
     const args = [...onText, '--cell', cell, '--valid', 'other.txt', '--steps', '120', '--lr', '0.02']
     const all = lines(good(...args, '--sample-every', '0', '--json', '--out', cell))

@@ -5,12 +5,13 @@ import * as assert from 'uvu/assert'
 
 import { NonFiniteError } from '../src/check.ts'
 import { cpu } from '../src/cpu/device.ts'
+import { CELLS, type CellName } from '../src/nn/cells.ts'
 import { random } from '../src/random.ts'
 import { unowned, untracked } from '../src/scope.ts'
 import { Tape } from '../src/tape.ts'
 import { dispose, tensor } from '../src/tensor.ts'
 import { choose, evaluate, sample } from '../src/train/evaluate.ts'
-import { CELLS, type CellName, type LanguageModel, languageModel } from '../src/train/language-model.ts'
+import { type LanguageModel, languageModel } from '../src/train/language-model.ts'
 import { message } from './one-line.ts'
 
 const test = suite('evaluate')

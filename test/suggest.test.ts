@@ -39,7 +39,8 @@ test('an option that is not known is refused, with the nearest that is', () => {
 
 test('with none near, all that there are', () => {
   const far = { ...sizes, kernelSize: 3 }
-  refused(() => gru(far), 'gru: there is no option kernelSize; it takes inputs, hidden, bias, device, rng')
+  refused(() => gru(far),
+    'gru: there is no option kernelSize; it takes inputs, hidden, bias, device, rng, gateBias')
   assert.throws(() => checkOptionNames('f', { b: 1 } as { a?: number }, ['a']), (error: Error) =>
     error instanceof UnrolledError && error.message === 'f: there is no option b; it takes a')
 })
@@ -60,8 +61,9 @@ test('capitals do not count, and the name comes back as it is written', () => {
 test('recurrent: a kind or nonlinearity that is nearly one; its errors speak of recurrent', () => {
   const make = (options: object) => recurrent({ kind: 'RNN', ...sizes, ...options })
   refused(() => make({ kind: 'lstm' }), 'recurrent: kind is lstm; did you mean LSTM?')
-  refused(() => make({ kind: 'conv' }), 'recurrent: kind is conv; it must be RNN, LSTM or GRU')
-  refused(() => make({ kind: undefined }), 'recurrent: kind is undefined; it must be RNN, LSTM or GRU')
+  const needed = 'it must be RNN, LSTM, GRU or a function that makes a cell'
+  refused(() => make({ kind: 'conv' }), `recurrent: kind is conv; ${needed}`)
+  refused(() => make({ kind: undefined }), `recurrent: kind is undefined; ${needed}`)
   refused(() => make({ nonlinearity: 'sigmod' }), 'recurrent: nonlinearity is sigmod; did you mean sigmoid?')
   refused(() => make({ hidden: 0 }), 'recurrent: hidden is 0; it must be a whole number of 1 or more')
   refused(() => make({ inputs: 1.5 }), 'recurrent: inputs is 1.5; it must be a whole number of 1 or more')

@@ -3,11 +3,15 @@
 // Next: gradcheck.ts.
 
 import type { CellOptions, Named, ProjectedCell } from '../nn/cell.ts'
+import { coupled } from '../nn/coupled.ts'
 import { elman } from '../nn/elman.ts'
+import { gruBefore, gruChung } from '../nn/gru-before.ts'
 import { gru } from '../nn/gru.ts'
 import { layerNormLstm } from '../nn/layer-norm-lstm.ts'
 import { jordan } from '../nn/jordan.ts'
 import { lstm } from '../nn/lstm.ts'
+import { lstmp } from '../nn/lstmp.ts'
+import { peephole } from '../nn/peephole.ts'
 
 export interface CellRow {
   /** the exported function */
@@ -28,8 +32,17 @@ const forms: readonly CellRow[] = [
   },
   { cell: 'lstm', variant: 'plain', make: lstm },
   { cell: 'lstm', variant: 'projection', make: (options) => lstm({ ...options, projection: 2 }) },
+  { cell: 'peephole', variant: 'plain', make: peephole },
+  { cell: 'coupled', variant: 'plain', make: coupled },
+  { cell: 'lstmp', variant: 'plain', make: lstmp },
+  {
+    cell: 'lstmp', variant: 'one projection',
+    make: (options) => lstmp({ ...options, recurrent: 2, nonRecurrent: 0 }),
+  },
   { cell: 'gru', variant: 'plain', make: gru },
   { cell: 'layerNormLstm', variant: 'plain', make: layerNormLstm },
+  { cell: 'gruBefore', variant: 'plain', make: gruBefore },
+  { cell: 'gruChung', variant: 'plain', make: gruChung },
 ]
 
 /** Every cell in every form that its options allow. */

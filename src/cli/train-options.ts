@@ -1,6 +1,6 @@
 // The options of npx unrolled train, and what holds between them. Read next: train.ts.
 
-import { CELLS } from '../train/language-model.ts'
+import { CELLS } from '../nn/cells.ts'
 import { LARGEST_SEED } from './common.ts'
 import { deviceOptions } from './device-option.ts'
 import { defineCommand, UsageError, type Values } from './options.ts'
@@ -105,7 +105,7 @@ export type TrainValues = Values<typeof trainCommand.options>
  */
 export function checkTogether(options: TrainValues): void {
   const { valid, data, test, unit, minCount, window, horizon, steps, epochs } = options
-  const { schedule, decay, decayAfter, cell, hidden, embed, tie, dropout } = options
+  const { schedule, decay, decayAfter, hidden, embed, tie } = options
   const refuse = (text: string): never => { throw new UsageError(`train: ${text}`) }
   if (options.saveEvery !== undefined && options.out === undefined) refuse('--save-every goes with --out DIR')
   if (options.flowEvery !== undefined && options.out === undefined) refuse('--flow-every goes with --out DIR')
@@ -123,7 +123,6 @@ export function checkTogether(options: TrainValues): void {
   if (dependsOnEnd(schedule) && steps === undefined && epochs === undefined) {
     refuse(`--schedule ${schedule} has to know how long the run is; give --steps or --epochs`)
   }
-  if (dropout > 0 && cell === 'jordan') refuse('--dropout is not for the jordan cell')
 }
 
 /** Whether a schedule is laid out up to the run's end, which must then be known, and cannot change later. */

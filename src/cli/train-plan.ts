@@ -6,6 +6,7 @@ import { totalmem } from 'node:os'
 import { version } from '../../package.json'
 import { UnrolledError } from '../check.ts'
 import { Streams } from '../data/streams.ts'
+import type { CellName } from '../nn/cells.ts'
 import { random } from '../random.ts'
 import type { LanguageModel, LanguageModelForm } from '../train/language-model.ts'
 import type { TrainOptions } from '../train/loop.ts'
@@ -23,6 +24,12 @@ export function formOf(options: TrainValues, texts: Texts): LanguageModelForm {
   return { cell, symbols: texts.vocabulary.size, embed, hidden, layers, dropout, tied }
 }
 
+// How many weights a unit has for each of its inputs, or, of those with a projection, has at least.
+const GATES: Record<CellName, number> = {
+  jordan: 1, elman: 1, lstm: 4, peephole: 4, coupled: 3, lstmp: 2, gru: 3, 'gru-before': 3, 'gru-chung': 3,
+  'layer-norm-lstm': 4,
+}
+
 /**
  * Says that a net is too large before the machine does, which would end the process without a word. The
  * bound is a low one: a parameter needs its value, gradient, two moments and two more on the way; a step of a
@@ -31,7 +38,7 @@ export function formOf(options: TrainValues, texts: Texts): LanguageModelForm {
  */
 export function checkMemory(options: TrainValues, { symbols: V, tied }: LanguageModelForm): void {
   const { cell, hidden: H, layers: L, embed: E, batch: B, window, horizon = window } = options
-  const gates = { elman: 1, jordan: 1, lstm: 4, gru: 3 }[cell]
+  const gates = GATES[cell]
   const parameters = V * E + V * (tied ? 1 : H + 1) + gates * H * (E + H + 2 + (L - 1) * (2 * H + 2))
   const perToken = 8 * gates * H * L + 4 * V
   const bytes = 4 * (6 * parameters + B * horizon * perToken)

@@ -7,15 +7,17 @@
 //
 // The reset gate comes after the recurrent product, as in PyTorch and cuDNN, so that U h is one product; b_hn
 // is inside r's reach and cannot be merged with b_in. Gates lie in the order r z n: weight_ih [3H, D],
-// weight_hh [3H, H]. Next: unroll.ts.
+// weight_hh [3H, H]. Next: gru-before.ts, unroll.ts.
 
 import { add, mul, sigmoid, sub, tanh } from '../ops/elementwise.ts'
 import { affine } from '../ops/matmul.ts'
 import { split } from '../ops/move.ts'
 import type { Tensor } from '../tensor.ts'
-import {
-  asItIs, type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter,
-} from './cell.ts'
+import { asItIs, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter } from './cell.ts'
+import { gateBiases, type GatedOptions } from './gate-bias.ts'
+
+/** What r, z and n are called where one is meant alone. */
+export type GruGate = 'reset' | 'update' | 'candidate'
 
 export interface GruState {
   /** [B, H] */
@@ -24,14 +26,13 @@ export interface GruState {
 }
 
 /** A GRU cell: PyTorch's nn.GRUCell. All weights start uniform in ±1/sqrt(H). */
-export function gru(options: CellOptions): ProjectedCell<GruState> {
-  checkCellOptions('gru', options)
-  const { inputs: D, hidden: H, bias = true, device, rng } = options
+export function gru(options: GatedOptions<GruGate>): ProjectedCell<GruState> {
+  checkCellOptions('gru', options, ['gateBias'])
+  const { inputs: D, hidden: H, device, rng } = options
   const parameter = (...shape: number[]) => uniformParameter(shape, 1 / Math.sqrt(H), device, rng)
   const weight_ih = parameter(3 * H, D)
   const weight_hh = parameter(3 * H, H)
-  const bias_ih = bias ? parameter(3 * H) : undefined
-  const bias_hh = bias ? parameter(3 * H) : undefined
+  const [bias_ih, bias_hh] = gateBiases('gru', { reset: H, update: H, candidate: H }, 2, options)
 
   return projectedCell<GruState>('gru', {
     parameters: { weight_ih, weight_hh, bias_ih, bias_hh },

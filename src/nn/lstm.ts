@@ -7,7 +7,7 @@
 //
 // Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000; projection: Sak et al. 2014. The
 // four gates lie in one matrix in PyTorch's order i f g o: weight_ih [4H, D], weight_hh [4H, H] (or P), and
-// b = bias_ih + bias_hh. Next: gru.ts.
+// b = bias_ih + bias_hh. Next: peephole.ts, gru.ts.
 
 import { checkThat } from '../check.ts'
 import { add, mul, sigmoid, tanh } from '../ops/elementwise.ts'
@@ -15,10 +15,14 @@ import { affine, matmul } from '../ops/matmul.ts'
 import { split } from '../ops/move.ts'
 import type { Tensor } from '../tensor.ts'
 import {
-  asItIs, type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, sumOf, uniformParameter,
+  asItIs, checkCellOptions, type ProjectedCell, projectedCell, sumOf, uniformParameter,
 } from './cell.ts'
+import { gateBiases, type GatedOptions } from './gate-bias.ts'
 
-export interface LstmOptions extends CellOptions {
+/** What i, f, g and o are called where one is meant alone. */
+export type LstmGate = 'input' | 'forget' | 'cell' | 'output'
+
+export interface LstmOptions extends GatedOptions<LstmGate> {
   /** P < H: the size that h is projected to; 0, the default, for no projection */
   projection?: number
 }
@@ -38,15 +42,15 @@ export function checkProjection(name: string, P: number, H: number): void {
 
 /** An LSTM cell: PyTorch's nn.LSTMCell, and nn.LSTM's projection. Weights start uniform in ±1/sqrt(H). */
 export function lstm(options: LstmOptions): ProjectedCell<LstmState> {
-  checkCellOptions('lstm', options, ['projection'])
-  const { inputs: D, hidden: H, bias = true, projection: P = 0, device, rng } = options
+  checkCellOptions('lstm', options, ['projection', 'gateBias'])
+  const { inputs: D, hidden: H, projection: P = 0, device, rng } = options
   checkProjection('lstm', P, H)
   const outputs = P || H
   const parameter = (...shape: number[]) => uniformParameter(shape, 1 / Math.sqrt(H), device, rng)
   const weight_ih = parameter(4 * H, D)
   const weight_hh = parameter(4 * H, outputs)
-  const bias_ih = bias ? parameter(4 * H) : undefined
-  const bias_hh = bias ? parameter(4 * H) : undefined
+  const units = { input: H, forget: H, cell: H, output: H }
+  const [bias_ih, bias_hh] = gateBiases('lstm', units, 2, options)
   const weight_hr = P ? parameter(P, H) : undefined
 
   return projectedCell<LstmState>('lstm', {

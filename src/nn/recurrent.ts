@@ -1,4 +1,4 @@
-// PyTorch's nn.RNN, nn.LSTM and nn.GRU: layers and directions of one cell, in PyTorch's names, order, shapes.
+// Layers and directions of one cell, in the names, order and shapes of PyTorch's nn.RNN, nn.LSTM and nn.GRU.
 //
 //   layer k     reads the outputs of layer k-1; with two directions these are [forward; reverse], 2H wide
 //   parameters  weight_ih_l{k}{_reverse}  weight_hh_...  bias_ih_...  bias_hh_...  weight_hr_... (projection)
@@ -10,9 +10,11 @@
 import { check, checkCount, show, UnrolledError } from '../check.ts'
 import { dropout, lockedDropout } from '../ops/dropout.ts'
 import { concat, reshape, stack, transpose, unstack } from '../ops/move.ts'
+import { unowned } from '../scope.ts'
 import { nearest } from '../suggest.ts'
-import { type Tensor, zeros } from '../tensor.ts'
+import { dispose, type Tensor, zeros } from '../tensor.ts'
 import { type CellOptions, checkCellOptions, type ProjectedCell } from './cell.ts'
+import type { MakeCell } from './cells.ts'
 import { elman, type Nonlinearity, nonlinearityNamed } from './elman.ts'
 import { gru } from './gru.ts'
 import { checkProjection, lstm } from './lstm.ts'
@@ -21,7 +23,8 @@ import type { SequenceLayer, SequenceOptions } from './sequence-layers.ts'
 import { lowestLayer, unroll } from './unroll.ts'
 
 export interface RecurrentOptions extends CellOptions {
-  kind: (typeof KINDS)[number]
+  /** PyTorch's name, or any function that makes a cell: kind: peephole */
+  kind: (typeof KINDS)[number] | MakeCell
   /** L; 1 by default */
   layers?: number
   bidirectional?: boolean
@@ -45,7 +48,7 @@ const OWN_OPTIONS = [
   'variational', 'regularisers',
 ] as const
 
-/** h [L * directions, B, H or P], and for an LSTM c [L * directions, B, H] */
+/** The parts of the cell's state, of all layers: h [L * directions, B, H or P], for an LSTM c beside it */
 export interface RecurrentState {
   readonly [name: string]: Tensor
 }
@@ -69,27 +72,34 @@ function makeCell(options: RecurrentOptions, inputs: number): AnyCell {
 function plainCell(options: RecurrentOptions, inputs: number): AnyCell {
   const { kind, hidden, bias, projection, nonlinearity, device, rng } = options
   const common = { inputs, hidden, bias, device, rng }
+  if (typeof kind === 'function') return kind(common)
   if (kind === 'LSTM') return lstm({ ...common, projection })
   return kind === 'GRU' ? gru(common) : elman({ ...common, nonlinearity })
 }
+
+const nameOf = (kind: RecurrentOptions['kind']) => (typeof kind === 'function' ? kind.name : kind)
 
 function checkOptions(options: RecurrentOptions): void {
   const { kind, hidden, layers = 1, dropout = 0, projection = 0, nonlinearity } = options
   const refuse = (text: string): never => { throw new UnrolledError(`recurrent: ${text}`) }
   checkCellOptions('recurrent', options, OWN_OPTIONS)
-  if (!KINDS.includes(kind)) {
+  if (typeof kind !== 'function' && !KINDS.includes(kind)) {
     const meant = nearest(String(kind), KINDS)
-    refuse(`kind is ${String(kind)}; ${meant ? `did you mean ${meant}?` : 'it must be RNN, LSTM or GRU'}`)
+    refuse(`kind is ${String(kind)}; ` +
+      (meant ? `did you mean ${meant}?` : 'it must be RNN, LSTM, GRU or a function that makes a cell'))
   }
   checkCount('recurrent: layers', layers)
   if (!(dropout >= 0 && dropout < 1)) refuse(`dropout is ${dropout}; it must lie in [0, 1)`)
-  if (projection && kind !== 'LSTM') refuse(`projection is for the LSTM; kind is ${kind}`)
-  if (nonlinearity && kind !== 'RNN') refuse(`nonlinearity is for the RNN; kind is ${kind}`)
+  if (projection && kind !== 'LSTM') refuse(`projection is for the LSTM; kind is ${nameOf(kind)}`)
+  if (nonlinearity && kind !== 'RNN') refuse(`nonlinearity is for the RNN; kind is ${nameOf(kind)}`)
   checkProjection('recurrent', projection, hidden)
   nonlinearityNamed('recurrent', nonlinearity ?? 'tanh')
 }
 
-/** Layers of recurrent cells that do all that PyTorch's nn.RNN, nn.LSTM and nn.GRU do, by the same names. */
+/**
+ * Layers of recurrent cells that do all that PyTorch's nn.RNN, nn.LSTM and nn.GRU do, by the same names; of
+ * any other cell too.
+ */
 export function recurrent(options: RecurrentOptions): Recurrent {
   checkOptions(options)
   const { layers: L = 1, bidirectional = false, dropout: p = 0, batchFirst = false, device } = options
@@ -107,8 +117,7 @@ export function recurrent(options: RecurrentOptions): Recurrent {
       for (const [name, x] of Object.entries(cell.parameters)) parameters[name + suffix] = x
     }
   }
-  const sizes: Record<string, number> = { h: cells[0].outputs }
-  if (options.kind === 'LSTM') sizes.c = options.hidden
+  const sizes = sizesOf(cells[0])
   const names = Object.keys(sizes)
 
   /** The state of every cell, from one tensor per name. */
@@ -174,6 +183,14 @@ export function recurrent(options: RecurrentOptions): Recurrent {
     initial: (batch: number) =>
       Object.fromEntries(names.map((name) => [name, zeros([cells.length, batch, sizes[name]], device)])),
   })
+}
+
+/** The size of each part of a cell's state. */
+function sizesOf(cell: AnyCell): Record<string, number> {
+  const state = unowned(() => cell.initial(1))
+  const sizes = Object.entries(state).map(([name, x]) => [name, x.shape[1]])
+  dispose(state)
+  return Object.fromEntries(sizes) as Record<string, number>
 }
 
 function mapState(state: RecurrentState, f: (x: Tensor) => Tensor): RecurrentState {

@@ -10,19 +10,16 @@
 import { checkThat, UnrolledError } from '../check.ts'
 import type { Device } from '../device.ts'
 import type { Cell } from '../nn/cell.ts'
-import { jordan } from '../nn/jordan.ts'
+import { type CellName, CELLS, cells } from '../nn/cells.ts'
 import { embedding, type Layer, linear, parameters } from '../nn/linear.ts'
 import { recurrent } from '../nn/recurrent.ts'
-import { asLayer, type SequenceLayer, stacked } from '../nn/sequence-layers.ts'
+import { asLayer, type SequenceLayer } from '../nn/sequence-layers.ts'
 import { dropout as drop } from '../ops/dropout.ts'
 import { crossEntropy } from '../ops/loss.ts'
 import type { Random } from '../random.ts'
 import { checkOptionNames } from '../suggest.ts'
 import type { Tensor, Tree } from '../tensor.ts'
 import type { Net } from './bptt.ts'
-
-export const CELLS = ['elman', 'jordan', 'lstm', 'gru'] as const
-export type CellName = (typeof CELLS)[number]
 
 /** The form of a language model: with its vocabulary, all that is needed to build it again. */
 export interface LanguageModelForm {
@@ -94,17 +91,6 @@ export function sequenceModel(parts: SequenceModelParts): SequenceModel {
   }
 }
 
-/** The layers of a form, whatever its cell: symbols' vectors [T, B, embed] -> [T, B, H]. */
-function layersOf(form: LanguageModelForm, device: Device, rng: Random): SequenceLayer {
-  const { cell, embed, hidden, layers, dropout } = form
-  if (cell === 'jordan') {
-    return stacked(Array.from({ length: layers }, (_, k) =>
-      jordan({ inputs: k ? hidden : embed, hidden, device, rng })))
-  }
-  const kind = ({ elman: 'RNN', lstm: 'LSTM', gru: 'GRU' } as const)[cell]
-  return recurrent({ kind, inputs: embed, hidden, layers, dropout, device, rng })
-}
-
 /**
  * Builds a language model with fresh parameters, each as its layer draws it: PyTorch's defaults. A tied one
  * is drawn as the head's: an embedding's, normal with deviation 1, would make the logits far too large.
@@ -113,13 +99,10 @@ function layersOf(form: LanguageModelForm, device: Device, rng: Random): Sequenc
 export function languageModel(
   form: LanguageModelForm, options: { device: Device, rng: Random },
 ): LanguageModel {
-  const { cell, symbols, embed, hidden, dropout, tied = false } = form
+  const { cell, symbols, embed, hidden, layers, dropout, tied = false } = form
   const { device, rng } = options
   if (!CELLS.includes(cell)) {
     throw new UnrolledError(`language model: cell is ${String(cell)}; it must be one of ${CELLS.join(', ')}`)
-  }
-  if (cell === 'jordan' && dropout > 0) {
-    throw new UnrolledError('language model: dropout is not for the jordan cell; leave it at 0')
   }
   if (tied && embed !== hidden) {
     throw new UnrolledError(`language model: embed is ${embed}, hidden is ${hidden}; with tied weights ` +
@@ -127,7 +110,7 @@ export function languageModel(
   }
   const shared = tied ? linear({ inputs: hidden, outputs: symbols, device, rng }) : undefined
   const vectors = embedding({ symbols, dimensions: embed, weight: shared?.parameters.weight, device, rng })
-  const rnn = layersOf(form, device, rng)
+  const rnn = recurrent({ kind: cells[cell], inputs: embed, hidden, layers, dropout, device, rng })
   const head = shared ?? linear({ inputs: hidden, outputs: symbols, device, rng })
   return { form, ...sequenceModel({ embedding: vectors, rnn, head, dropout }) }
 }
