@@ -105,7 +105,8 @@ for (const cell of CELLS) {
     const [first, ...others] = flow.lags
     for (const row of [...flow.layers, ...flow.cells ?? []]) {
       assert.is(row[first] === 0, cell === 'jordan') // whose state is made from the output
-      assert.ok(others.every((lag) => row[lag] > 0 && row[lag] < 1))
+      const bound = cell === 'layer-norm-lstm' ? 20 : 1 // which divides by small deviations
+      assert.ok(others.every((lag) => row[lag] > 0 && row[lag] < bound), `${row}`)
     }
     assert.equal(await everything(), before)
   })
