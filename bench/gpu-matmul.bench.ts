@@ -52,7 +52,7 @@ const wishes: readonly Wish[] = [{}, { kernel: 'block', slices: 1 }, { kernel: '
 /** The ladder: each rung reads less for each product than the one before. */
 const rungs: readonly Wish[] = [
   { kernel: 'naive' }, { kernel: 'block' }, { kernel: 'tiled', side: 64 }, { kernel: 'tiled', side: 128 },
-  ...(traits.eightLanes ? [{ kernel: 'lanes' } as const] : []),
+  ...(traits.eightLanes ? [{ kernel: 'lanes', side: 8 }, { kernel: 'lanes', side: 32 }] as const : []),
 ]
 
 /** A way to enqueue the product once; its result stays in `c`. */

@@ -133,10 +133,14 @@ test('more workgroups, and more matrices, than a grid is wide', async () => {
   await sameProduct('matrices', { M: 2, N: 2, K: 3, batchA: [70_000], batchB: [70_000] })
 })
 
+const lanes: Wish[] = [
+  { kernel: 'lanes' }, { kernel: 'lanes', slices: 3 }, { kernel: 'lanes', side: 8 },
+  { kernel: 'lanes', side: 16 }, { kernel: 'lanes', side: 32 },
+]
 const wishes: Wish[] = [
   { kernel: 'naive' }, { kernel: 'block' }, { kernel: 'block', slices: 3 }, { kernel: 'skinny' },
   { kernel: 'tiled', side: 64 }, { kernel: 'tiled', side: 64, slices: 2 }, { kernel: 'tiled', side: 128 },
-  ...(traitsOf(gpu).eightLanes ? [{ kernel: 'lanes' }, { kernel: 'lanes', slices: 3 }] as Wish[] : []),
+  ...(traitsOf(gpu).eightLanes ? lanes : []),
 ]
 
 /** The product by one kernel, into a piece of a buffer that holds numbers already. */
@@ -195,7 +199,7 @@ test('the choice follows shape and adapter, and can be printed', () => {
   assert.is(shown(2048, 512, 64), 'tiled 64 x 64, 128 threads, grid 256 x 1')
   assert.is(shown(128, 512, 2048), 'tiled 64 x 64, 128 threads, grid 256 x 1, K in 16 slices of 128')
   assert.is(shown(1, 512, 128), 'skinny 1 x 64, 256 threads, grid 8 x 1')
-  assert.is(shown(512, 512, 512, software), 'lanes 8 x 32, 8 threads, grid 1024 x 1')
+  assert.is(shown(512, 512, 512, software), 'lanes 32 x 32, 8 threads, grid 256 x 1')
   assert.is(shown(3, 4, 5, software), 'naive, 64 threads, grid 1 x 1')
 })
 
@@ -211,8 +215,8 @@ function forms(): Form[] {
 test('every variant of every kernel compiles', async () => {
   const device = await openGpu({ kind: 'null' })
   const made: [GemmKernel, number, number][] = [
-    ['block', 32, 64], ['lanes', 8, 8], ['tiled', 64, 128], ['tiled', 128, 256],
-    ['skinny', 4, 256],
+    ['block', 32, 64], ['lanes', 8, 8], ['lanes', 16, 8], ['lanes', 32, 8], ['tiled', 64, 128],
+    ['tiled', 128, 256], ['skinny', 4, 256],
   ]
   assert.is(forms().length, 256)
   for (const form of forms()) {

@@ -2,7 +2,7 @@
 //
 //   naive    one thread for each element                          the reference; tiny products in software
 //   block    4 x 4 elements for each thread                       software without subgroups of eight
-//   lanes    8 x 32 for a subgroup of eight                       software: reads are dear, exchanges cheap
+//   lanes    up to 32 x 32 for a subgroup of eight                software: reads are dear, exchanges cheap
 //   tiled    64 x 64 or 128 x 128 for a workgroup, shared memory  hardware
 //   skinny   up to 4 rows of 64, k dealt out within a workgroup   few rows
 //
@@ -47,8 +47,8 @@ export interface Choice {
 /** What a test may insist on. */
 export interface Wish {
   readonly kernel?: GemmKernel
-  /** of a tile: 64 or 128 */
-  readonly side?: 64 | 128
+  /** rows of a tile: 64 or 128; of lanes 8, 16 or 32 */
+  readonly side?: 8 | 16 | 32 | 64 | 128
   readonly slices?: number
 }
 
@@ -57,6 +57,8 @@ const TINY = 2 ** 14
 export const FEW_ROWS = 32
 /** Workgroups that keep every processor of a large GPU busy: WebGPU does not tell how many it has. */
 const BUSY = 264
+/** The same in software. */
+const AT_ONCE = 8
 /** The shortest slice of K that is worth a workgroup. */
 const SHORTEST = 128
 
@@ -97,7 +99,7 @@ function tileOf(
   switch (kernel) {
     case 'naive': return { rows: 1, columns: 64, threads: 64 }
     case 'block': return { rows: 32, columns: 32, threads: 64 }
-    case 'lanes': return { rows: 8, columns: 32, threads: 8 }
+    case 'lanes': return { rows: side ?? rowsOfLanes(M, Math.ceil(N / 32) * count), columns: 32, threads: 8 }
     case 'skinny': return { rows: M > 2 ? 4 : Math.max(1, M), columns: 64, threads: software ? 64 : 256 }
     case 'tiled': {
       const large = Math.floor(M / 128) * Math.floor(N / 128) * count >= BUSY / 2
@@ -105,6 +107,16 @@ function tileOf(
       return { rows: size, columns: size, threads: 2 * size }
     }
   }
+}
+
+/**
+ * Rows of a tile of lanes. The more, the more often each number of B is used; but not more than a quarter of
+ * them for nothing, nor so many that processors stay idle. `across` is the number of tiles side by side.
+ */
+export function rowsOfLanes(M: number, across: number): number {
+  const tiles = (rows: number) => Math.ceil(M / rows)
+  const fits = (rows: number) => rows * tiles(rows) <= 1.25 * 8 * tiles(8) && across * tiles(rows) >= AT_ONCE
+  return [32, 16].find(fits) ?? 8
 }
 
 /** One line for people: 'tiled 64 x 64, 128 threads, grid 8 x 1, K in 4 slices of 512' */

@@ -2,7 +2,7 @@
 // Next: recurrence.ts, which launches them.
 
 import type { GateKind } from '../device.ts'
-import type { Traits } from './gemm-choice.ts'
+import { rowsOfLanes, type Traits } from './gemm-choice.ts'
 import { type Halves, readFour, typeOfFour } from './halves.ts'
 import type { Blanks } from './kernels.ts'
 import { gridFor, type Grid } from './recorder.ts'
@@ -47,7 +47,8 @@ export const SMALL = 64
 /** @param small whether all steps may go into one dispatch, if a workgroup holds all N columns */
 export function tileFor({ software, eightLanes }: Traits, B: number, N: number, small = false): Tile {
   if (software && eightLanes && B > 2) {
-    return { columns: 8, slices: 1, rows: 8, persistent: small && N <= 8, lanes: true }
+    const rows = rowsOfLanes(B, Math.ceil(N / 8))
+    return { columns: 8, slices: 1, rows, persistent: small && N <= 8, lanes: true }
   }
   const columns = small && N > 32 ? 64 : 32
   const rows = B === 1 ? 1 : 4
@@ -55,7 +56,7 @@ export function tileFor({ software, eightLanes }: Traits, B: number, N: number, 
 }
 
 export const nameOf = ({ columns, slices, rows, lanes }: Tile) =>
-  (lanes ? 'lanes' : `${columns} x ${slices}, ${rows} rows`)
+  (lanes ? `lanes, ${rows} rows` : `${columns} x ${slices}, ${rows} rows`)
 
 export function gridOf({ columns, rows }: Tile, B: number, N: number): Grid {
   const { x, y } = gridFor(B, rows)
@@ -67,9 +68,9 @@ export function productBlanks(
   { columns, slices, rows, lanes }: Tile, source: string, halves: Halves,
 ): Blanks {
   const four = typeOfFour(halves)
-  const common = { source, weights: readFour('weights', 'packed', halves) }
+  const common = { source, rows, weights: readFour('weights', 'packed', halves) }
   if (lanes) return { four, enable: 'enable subgroups;', product: fill(sources.recurrenceLanes, common) }
-  const sizes = { columns, slices, rows, partials: columns * slices * rows }
+  const sizes = { columns, slices, partials: columns * slices * rows }
   return { four, enable: '', product: fill(sources.recurrenceProduct, { ...common, ...sizes }) }
 }
 
