@@ -17,6 +17,7 @@ struct Params {
 
 {{functions}}
 
+const AXES = {{axes}}u;
 {{walk}}
 
 @compute @workgroup_size(64)

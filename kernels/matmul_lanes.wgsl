@@ -1,9 +1,9 @@
 // C = op(A) op(B) where a processor plays the GPU: 8 lanes make a tile of ROWS x 32 elements of C.
 //
 // Such a driver reads memory for one lane after another, so reads are what costs. Of every eight rows of A,
-// lane l reads row l (four of its numbers at once), and of B the columns n + 4 l .. n + 4 l + 3; the rows of A
-// then go from lane to lane, which is cheap, instead of being read by all of them. With 32 rows 256 numbers are
-// read for 4096 products. A workgroup is one subgroup.
+// lane l reads row l (four of its numbers at once), and of B the columns n + 4 l .. n + 4 l + 3; the rows of
+// A then go from lane to lane, which is cheap, instead of being read by all of them. With 32 rows 256 numbers
+// are read for 4096 products. A workgroup is one subgroup.
 // Bindings: a, b, c (matmul_parts.wgsl). CPU twin: src/cpu/matmul.ts.
 
 enable subgroups;

@@ -11,6 +11,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 
+const AXES = {{axes}}u;
 {{walk}}
 
 @compute @workgroup_size(64)

@@ -25,7 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let first = i % params.chunks * params.piece;
   var total = {{first}};
   for (var r = first; r < min(first + params.piece, params.count); r++) {
-    let v = x[start + r / params.rn * params.r0 + r % params.rn * params.r1];
+    let v = x[start + {{place}}];
     total = {{step}};
   }
   y[i] = total;

@@ -28,7 +28,7 @@ fn main(
   let end = select(0u, min(first + params.piece, params.count), i < params.outputs * params.chunks);
   var total = {{first}};
   for (var r = first + k; r < end; r += 64u) {
-    let v = x[start + r / params.rn * params.r0 + r % params.rn * params.r1];
+    let v = x[start + {{place}}];
     total = {{step}};
   }
   partial[k] = total;

@@ -16,6 +16,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
+const AXES = {{axes}}u;
 {{walk}}
 
 @compute @workgroup_size(64)

@@ -63,6 +63,16 @@ function moving(device: Device): void {
   const x = view(device, 6, 4)
   device.window(x, 0, [1, 4], [4, 6])
   device.place(x, 1, [6, 1], [6, 6])
+  const axes = [2, 3, 5, 7]
+  const strided = [209, 35, 11, 2] // none of which merge
+  for (const rank of [1, 2, 3, 4]) {
+    const shape = axes.slice(4 - rank)
+    device.window(view(device, 600), 0, strided.slice(4 - rank), shape)
+    device.place(view(device, ...shape), 0, strided.slice(4 - rank), [600])
+    const turns = shape.map((n, axis) => (axis % 2 === rank % 2 ? 1 : n)) // repeated along every other axis
+    device.binary('add', view(device, ...shape), view(device, ...turns), shape)
+    device.select(view(device, ...turns), view(device, ...shape), 0, shape)
+  }
   device.concat([x, x], 1)
   const indices = (...values: number[]) => tensor(values, { device, dtype: 'int32' })
   device.reverseTime(view(device, 6, 2, 2), indices(3, 6))
@@ -74,6 +84,9 @@ function moving(device: Device): void {
 function reductions(device: Device): void {
   for (const shape of [[5, 7], [3, 300], [9000]]) {
     for (const op of ['sum', 'max'] as const) device.reduce(op, view(device, ...shape), [shape.length - 1])
+  }
+  for (const shape of [[5, 7, 6], [40, 3, 50]]) { // over two axes that do not merge
+    for (const op of ['sum', 'max'] as const) device.reduce(op, view(device, ...shape), [0, 2])
   }
   const sizes = [[1, 40, 60], [3, 40, 60], [40, 40, 60], [64, 64, 4096], [130, 130, 64], [2, 2, 2]]
   for (const [M, N, K] of sizes) {

@@ -49,7 +49,7 @@ test('a kernel that does not compile: its file, the line in it, and the line its
 })
 
 test('the line is found behind other files, in another file, and in a blank of many lines', async () => {
-  const [inReduce] = await broken('reduceRows', { first: '0.0', step: 'total + nonsense' }, 2)
+  const [inReduce] = await broken('reduceRows', { place: 'r', first: '0.0', step: 'total + nonsense' }, 2)
   assert.match(inReduce, `kernels/reduce_rows.wgsl, line ${lineOf('reduceRows', '{{step}}')}: `)
   const [inParts] = await broken('matmulBlock', { parts: '\n\nnonsense' }, 3)
   assert.match(inParts,

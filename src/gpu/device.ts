@@ -46,6 +46,8 @@ interface Abilities {
   readonly adapter: AdapterInfo
   readonly immediates: boolean
   readonly halves?: Halves
+  /** told of a promise that is awaited, where waiting costs */
+  readonly rest?: ((promise: Promise<unknown>) => void) | null
 }
 
 export class GpuDevice implements Gpu {
@@ -63,10 +65,11 @@ export class GpuDevice implements Gpu {
   readonly loss: LossOps
   readonly flat: FlatOps
   readonly rows: RowOps
+  private readonly rest: (promise: Promise<unknown>) => void
   /** why this device is of no more use */
   private failure: UnrolledError | null = null
 
-  constructor(gpu: GPUDevice, { adapter, immediates, halves = null }: Abilities) {
+  constructor(gpu: GPUDevice, { adapter, immediates, halves = null, rest = null }: Abilities) {
     const name = `gpu (${adapter.name}${adapter.kind === 'software' ? ', a software adapter' : ''})`
     this.name = name
     this.adapter = adapter
@@ -74,6 +77,7 @@ export class GpuDevice implements Gpu {
     this.kernels = new Kernels(gpu, immediates)
     this.recorder = new Recorder(gpu, this.kernels.uniforms)
     this.halves = halves
+    this.rest = rest ?? (() => {})
     this.packer = new Packer(this)
     this.fused = new GpuFused(this)
     this.pool = new BufferPool(gpu, (buffer) => this.recorder.forget(buffer))
@@ -143,7 +147,9 @@ export class GpuDevice implements Gpu {
     this.recorder.flush()
     try {
       await this.kernels.checkCompiled().catch((error: UnrolledError) => { throw this.failure = error })
-      await staging.mapAsync(GPUMapMode.READ).catch((error: unknown) => {
+      const mapped = staging.mapAsync(GPUMapMode.READ)
+      this.rest(mapped)
+      await mapped.catch((error: unknown) => {
         throw this.failure ?? new UnrolledError(`${this.name}: reading failed: ${String(error)}`)
       })
       if (this.failure) throw this.failure

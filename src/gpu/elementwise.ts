@@ -45,10 +45,12 @@ export function binary(
   const y = device.take(length)
   if (length === 0) return y
   const [accessA, accessB] = [accessOf(a, shape), accessOf(b, shape)]
-  const { sizes: [, n1, n2, n3], strides: [sa, sb] } = walkOver(shape, [a, b].map((x) => stridesIn(x, shape)))
+  const { axes, sizes: [, n1, n2, n3], strides: [sa, sb] } =
+    walkOver(shape, [a, b].map((x) => stridesIn(x, shape)))
   device.launch({
-    kernel: 'binary', variant: `${op} ${accessA} ${accessB}`,
+    kernel: 'binary', variant: `${op} ${accessA} ${accessB} ${axes}`,
     blanks: () => ({
+      axes,
       f: binaryExpressions[op], a: accessExpression('a', accessA), b: accessExpression('b', accessB),
     }),
     // a number has no buffer, but its binding needs one: the other operand's
@@ -68,11 +70,12 @@ export function select(
   const y = device.take(length)
   if (length === 0) return y
   const [c, u, v] = [accessOf(condition, shape), accessOf(a, shape), accessOf(b, shape)]
-  const { sizes: [, n1, n2, n3], strides: [sc, sa, sb] } =
+  const { axes, sizes: [, n1, n2, n3], strides: [sc, sa, sb] } =
     walkOver(shape, [condition, a, b].map((x) => stridesIn(x, shape)))
   device.launch({
-    kernel: 'select', variant: `${c} ${u} ${v}`,
+    kernel: 'select', variant: `${c} ${u} ${v} ${axes}`,
     blanks: () => ({
+      axes,
       c: accessExpression('c', c), a: accessExpression('a', u), b: accessExpression('b', v),
     }),
     buffers: [C, A ?? C, B ?? C, y.buffer!],

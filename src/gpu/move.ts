@@ -22,13 +22,13 @@ export function window(
     device.recorder.copy(buffer!, x.offset + start, y.buffer!, 0, length)
     return y
   }
-  const { sizes: [, n1, n2, n3], strides: [s] } = walkOver(shape, [strides])
+  const { axes, sizes: [, n1, n2, n3], strides: [s] } = walkOver(shape, [strides])
   if (length === 1 || (n2 === 1 && s[3] === 1)) { // in one piece
     device.recorder.copy(buffer!, x.offset + start, y.buffer!, 0, length)
     return y
   }
   device.launch({
-    kernel: 'window', buffers: [buffer!, y.buffer!],
+    kernel: 'window', variant: String(axes), blanks: () => ({ axes }), buffers: [buffer!, y.buffer!],
     values: [length, x.offset + start, n1, n2, n3, ...s], grid: gridFor(length, WORKGROUP),
   })
   return y
@@ -96,11 +96,11 @@ function placeInto(
 ): void {
   const length = sizeOf(x.shape)
   if (length === 0) return
-  const { sizes, strides: [s] } = walkOver(x.shape, [strides])
+  const { axes, sizes, strides: [s] } = walkOver(x.shape, [strides])
   const inOnePiece = length === 1 || (sizes[2] === 1 && s[3] === 1)
   if (inOnePiece) return device.recorder.copy(X, x.offset, y, start, length)
   device.launch({
-    kernel: 'place', buffers: [X, y], values: [length, x.offset, start, ...sizes.slice(1), ...s],
-    grid: gridFor(length, WORKGROUP),
+    kernel: 'place', variant: String(axes), blanks: () => ({ axes }), buffers: [X, y],
+    values: [length, x.offset, start, ...sizes.slice(1), ...s], grid: gridFor(length, WORKGROUP),
   })
 }

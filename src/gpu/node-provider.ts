@@ -17,6 +17,8 @@ import {
   withDriver,
 } from './node-swiftshader.ts'
 
+export { restWhile } from './node-rest.ts'
+
 type Dawn = typeof import('webgpu')
 
 /** Where the packages are looked for: from the folder the user works in, then from beside this one. */

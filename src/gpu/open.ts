@@ -1,6 +1,6 @@
 // Opens a gpu: an adapter, all that it offers, and a device on it. Next: device.ts; adapter.ts.
 
-import { describeAdapter, requestAdapter } from '#gpu-provider'
+import { describeAdapter, requestAdapter, restWhile } from '#gpu-provider'
 import { check, describe as describeValue } from '../check.ts'
 import type { Device } from '../device.ts'
 import type { AdapterInfo, AdapterRequest } from './adapter.ts'
@@ -56,7 +56,8 @@ export async function openGpu(request: GpuOptions = {}, { native = true } = {}):
   })
   const halves = weights === 'float32' ? null
     : native && gpu.features.has('shader-f16') ? 'native' : 'unpacked'
-  return new GpuDevice(gpu, { adapter: info, immediates: hasImmediates(gpu), halves })
+  const rest = info.kind === 'software' ? restWhile : null
+  return new GpuDevice(gpu, { adapter: info, immediates: hasImmediates(gpu), halves, rest })
 }
 
 /** Whether words can travel in commands here: not yet everywhere. */

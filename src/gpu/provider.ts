@@ -30,3 +30,6 @@ export async function requestAdapter(request: AdapterRequest = {}): Promise<GPUA
 export function describeAdapter(adapter: GPUAdapter): AdapterInfo {
   return describe(adapter, '')
 }
+
+/** A browser waits by itself; in Node see node-rest.ts. */
+export function restWhile(): void {}

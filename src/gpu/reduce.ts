@@ -9,11 +9,14 @@
 import type { Memory, View } from '../device.ts'
 import { sizeOf, stridesOf } from '../shape.ts'
 import type { GpuDevice } from './device.ts'
+import { traitsOf } from './gemm-choice.ts'
 import type { Buffer, GpuMemory } from './memory.ts'
 import { gridFor } from './recorder.ts'
 import { mergeAxes } from './strides.ts'
 
-const ENOUGH = 4096 // outputs from which one thread each fills a device
+/** Outputs from which one thread each fills a device; in software, where barriers are dear, that is soon. */
+const ENOUGH = { hardware: 4096, software: 64 }
+const MOST_RESULTS = 4096 // of the pieces of a very long reduction
 const SHORT = 32 // elements that one thread adds up in no time
 const PIECE = 4096 // elements of a very long reduction
 
@@ -41,7 +44,7 @@ export function reduce(
     kept: twoAxes(pick(x.shape, kept), pick(strides, kept)),
     reduced: twoAxes(pick(x.shape, axes), pick(strides, axes)),
   }
-  const chunks = outputs < ENOUGH ? Math.min(ENOUGH, Math.ceil(count / PIECE)) : 1
+  const chunks = outputs < MOST_RESULTS ? Math.min(MOST_RESULTS, Math.ceil(count / PIECE)) : 1
   const first = run(device, op, X, plan, Math.max(1, chunks))
   if (chunks <= 1) return first
   const y = run(device, op, first.buffer!, {
@@ -56,11 +59,16 @@ function run(device: GpuDevice, op: 'sum' | 'max', X: Buffer, plan: Plan, chunks
   const results = outputs * chunks
   const y = device.take(results)
   const piece = Math.ceil(count / chunks)
-  const together = results < ENOUGH && piece > SHORT
+  const { software } = traitsOf(device)
+  const together = results < (software ? ENOUGH.software : ENOUGH.hardware) && piece > SHORT
+  const oneAxis = reduced[0] >= count
   device.launch({
-    kernel: together ? 'reduceRows' : 'reduce', variant: op,
-    blanks: () => (op === 'sum' ? { first: '0.0', step: 'total + v' }
-      : { first: 'bitcast<f32>(0xff800000u | (params.piece & 0u))', step: 'maximum(total, v)' }),
+    kernel: together ? 'reduceRows' : 'reduce', variant: `${op}${oneAxis ? '' : ' over two axes'}`,
+    blanks: () => ({
+      place: oneAxis ? 'r * params.r1' : 'r / params.rn * params.r0 + r % params.rn * params.r1',
+      ...(op === 'sum' ? { first: '0.0', step: 'total + v' }
+        : { first: 'bitcast<f32>(0xff800000u | (params.piece & 0u))', step: 'maximum(total, v)' }),
+    }),
     buffers: [X, y.buffer!],
     values: [outputs, chunks, count, piece, offset, ...kept, ...reduced],
     grid: gridFor(results, together ? 1 : 64),

@@ -5,6 +5,8 @@ import type { Shape } from '../shape.ts'
 
 /** A walk over up to four axes: their sizes, and the strides of each operand along them. */
 export interface Walk {
+  /** how many axes are left, 1 to 4 */
+  readonly axes: number
   /** four sizes, outermost first, filled up with 1 in front */
   readonly sizes: readonly number[]
   /** four strides for each operand */
@@ -20,11 +22,12 @@ export function walkOver(shape: Shape, strides: readonly (readonly number[])[]):
   const missing = 4 - sizes.length
   const fill = (list: readonly number[], value: number) =>
     [...new Array<number>(missing).fill(value), ...list]
-  return { sizes: fill(sizes, 1), strides: merged.map((list) => fill(list, 0)) }
+  const axes = Math.max(1, sizes.length)
+  return { axes, sizes: fill(sizes, 1), strides: merged.map((list) => fill(list, 0)) }
 }
 
 /** The same without filling up. */
-export function mergeAxes(shape: Shape, strides: readonly (readonly number[])[]): Walk {
+export function mergeAxes(shape: Shape, strides: readonly (readonly number[])[]): Omit<Walk, 'axes'> {
   const sizes: number[] = []
   const merged: number[][] = strides.map(() => [])
   shape.forEach((n, axis) => {
