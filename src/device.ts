@@ -24,6 +24,8 @@ export interface Memory {
   version: number
   /** set when it went back to the pool: whoever still holds it is told so */
   freed: boolean
+  /** set on what training changes, of which a device may keep copies in a layout or precision of its own */
+  parameter: boolean
 }
 
 /** A contiguous row-major window on a memory, starting at `offset` elements. Tensors are views. */

@@ -18,7 +18,7 @@ export {
   dispose, full, mapTree, type Nested, ones, Tensor, tensor, type TensorOptions, type Tensors, type Tree,
   zeros,
 } from './tensor.ts'
-export { Scope, unowned, untracked } from './scope.ts'
+export { parameter, Scope, unowned, untracked } from './scope.ts'
 export {
   type GradientMap, type Gradients, record, recordMany, type Replays, type Result, Tape, type TapeOptions,
   type TapeRecord, type Visitor,

@@ -109,3 +109,13 @@ export function unowned<S extends Tree>(fn: () => S): S {
     scope.close()
   }
 }
+
+/**
+ * What fn makes, as a parameter of yours: unowned, and known to its device as one. Every layer's and cell's
+ * parameters are made so; a gpu with `weights: 'float16'` reads the matrices among them as float16.
+ */
+export function parameter(fn: () => Tensor): Tensor {
+  const x = unowned(fn)
+  x.memory.parameter = true
+  return x
+}

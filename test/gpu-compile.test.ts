@@ -22,7 +22,7 @@ import { dropout } from '../src/ops/dropout.ts'
 import { logSoftmax, softmax } from '../src/ops/softmax.ts'
 import { sum } from '../src/ops/reduce.ts'
 import { random } from '../src/random.ts'
-import { Scope, unowned } from '../src/scope.ts'
+import { parameter, Scope } from '../src/scope.ts'
 import { Tape } from '../src/tape.ts'
 import { tensor, zeros } from '../src/tensor.ts'
 import { clipByGlobalNorm } from '../src/train/clip.ts'
@@ -136,12 +136,12 @@ function training(device: Device): void {
   tape.close()
 }
 
-/** Products of few rows with matrices that nobody owns, which are read as float16 if weights are. */
+/** Products of few rows with parameters, which are read as float16 if weights are. */
 function fewRows(device: Device): void {
   for (const M of [1, 2, 3, 30]) {
     for (const [N, K] of [[40, 64], [41, 63]]) {
       for (const transposeB of [false, true]) {
-        const w = unowned(() => zeros(transposeB ? [N, K] : [K, N], device))
+        const w = parameter(() => zeros(transposeB ? [N, K] : [K, N], device))
         device.matmul(view(device, M, K), w, false, transposeB)
         w.dispose()
       }

@@ -18,7 +18,7 @@ import { lstm } from '../src/nn/lstm.ts'
 import { unroll, type UnrollOptions } from '../src/nn/unroll.ts'
 import { crossEntropy } from '../src/ops/loss.ts'
 import { random } from '../src/random.ts'
-import { unowned, untracked } from '../src/scope.ts'
+import { parameter, untracked } from '../src/scope.ts'
 import { Tape } from '../src/tape.ts'
 import { dispose, type Tensor, tensor } from '../src/tensor.ts'
 import { adam } from '../src/train/optimizers.ts'
@@ -36,7 +36,7 @@ if (!hasNative) console.log(`${unpacked.name} has no shader-f16: float16 is only
 const cells = fusedRows
 
 const normal = (device: Device, seed: number, ...shape: number[]): Tensor =>
-  unowned(() => tensor(random(seed).normal(shape.reduce((n, size) => n * size, 1)), { shape, device }))
+  parameter(() => tensor(random(seed).normal(shape.reduce((n, size) => n * size, 1)), { shape, device }))
 
 /** Rounds what a gpu would: all that a recurrence reads, and weight_ih if its product has few rows. */
 async function round(own: Named, rows: number, isGru: boolean): Promise<void> {

@@ -17,7 +17,7 @@ import { openGpu } from '../src/gpu/open.ts'
 import { narrowF16, widenF16 } from '../src/half.ts'
 import { matmul } from '../src/ops/matmul.ts'
 import { random } from '../src/random.ts'
-import { Scope, unowned, untracked } from '../src/scope.ts'
+import { parameter, Scope, unowned, untracked } from '../src/scope.ts'
 import { dispose, type Tensor, tensor } from '../src/tensor.ts'
 import { testAdapter } from './gpu-adapter.ts'
 import { difference } from './golden-numbers.ts'
@@ -32,7 +32,7 @@ if (!hasNative) console.log(`${unpacked.name} has no shader-f16: float16 is only
 
 const rounded = (list: ArrayLike<number>) => widenF16(narrowF16(Float32Array.from(list)))
 const make = (device: Device, list: ArrayLike<number>, ...shape: number[]) =>
-  unowned(() => tensor(list, { shape, device }))
+  parameter(() => tensor(list, { shape, device }))
 
 /** Every number that a half holds, those in the middle between two, just beside it, and others. */
 function telling(): Float32Array {
@@ -115,18 +115,21 @@ for (const device of devices) {
     })
   }
 
-  test(`${kind}: more rows, and what a scope owns, are read as float32`, async () => {
+  test(`${kind}: more rows, and what is no parameter, are read as float32`, async () => {
     const [M, N, K] = [33, 20, 30]
     const w = random(2).normal(K * N)
     const [A, B] = [make(device, random(1).normal(M * K), M, K), make(device, w, K, N)]
     using scope = new Scope()
     const many = await matmul(A, B).read()
-    const owned = await matmul(tensor(random(1).normal(M * K).slice(0, K), { shape: [1, K], device }),
-      tensor(w, { shape: [K, N], device })).read()
+    const row = tensor(random(1).normal(M * K).slice(0, K), { shape: [1, K], device })
+    const owned = await matmul(row, tensor(w, { shape: [K, N], device })).read()
+    const state = unowned(() => tensor(w, { shape: [K, N], device }))
+    const unmarked = await matmul(row, state).read()
     const right = await matmul(make(judge, random(1).normal(M * K), M, K), make(judge, w, K, N)).read()
     assert.ok(difference(many, right) < 1e-6)
     assert.ok(difference(owned, right.slice(0, N)) < 1e-6)
-    dispose([A, B])
+    assert.equal(unmarked, owned)
+    dispose([A, B, state])
     scope.close()
   })
 }

@@ -13,6 +13,7 @@ export class CpuMemory implements Memory {
   readonly data: NumberArray
   version = 0
   freed = false
+  parameter = false
 
   constructor(device: Device, dtype: DType, data: NumberArray) {
     this.device = device

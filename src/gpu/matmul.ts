@@ -11,7 +11,7 @@ import { type Choice, chooseGemm, FEW_ROWS, type GemmKernel, traitsOf, type Wish
 import { biasBinding, type Form, formName, type Layout, partsFor } from './gemm-parts.ts'
 import type { Halves } from './halves.ts'
 import type { KernelName } from './kernels.ts'
-import type { Buffer, GpuMemory } from './memory.ts'
+import type { Buffer } from './memory.ts'
 import { fourUnits } from './packing.ts'
 import { gridFor } from './recorder.ts'
 
@@ -110,11 +110,11 @@ function jobOf(a: Factor, b: Factor, C: Place, extras: Extras): Job {
   }
 }
 
-/** Few rows wait for what they are multiplied with; and what nobody owns may be asked for again. */
+/** Few rows wait for what they are multiplied with; and a parameter will be asked for again. */
 function mayHalve({ halves }: GpuDevice, { M, count, a, b }: Job): boolean {
   const { memory, shape } = b.view
   return halves !== null && M <= FEW_ROWS && count === 1 && !a.transpose && shape.length === 2 &&
-    (memory as GpuMemory).unowned
+    memory.parameter
 }
 
 /** The same matrix in float16, each of its rows filled up with zeros to a multiple of four. */

@@ -30,8 +30,7 @@ export class GpuMemory implements Memory {
   readonly host: Int32Array | null
   version = 0
   freed = false
-  /** whether no tape or scope owns it, as none owns a parameter */
-  unowned = false
+  parameter = false
 
   constructor(device: Device, dtype: DType, length: number, of: { buffer?: Buffer, host?: Int32Array }) {
     this.device = device
@@ -133,7 +132,6 @@ export class BufferPool {
 
   /** Memory that nobody promised to free: its buffer comes back when the garbage collector takes it. */
   watch(memory: GpuMemory): void {
-    memory.unowned = true
     this.lost.register(memory, { buffer: memory.buffer, bytes: memory.bytes }, memory)
   }
 

@@ -13,7 +13,7 @@ import { add } from '../ops/elementwise.ts'
 import { recurrence, type RecurrenceOptions, type RecurrenceParts } from '../ops/recurrence.ts'
 import type { Random } from '../random.ts'
 import { sameShape, type Shape, sizeOf } from '../shape.ts'
-import { unowned } from '../scope.ts'
+import { parameter } from '../scope.ts'
 import { checkOptionNames } from '../suggest.ts'
 import { full, tensor, type Tensor, type Tree } from '../tensor.ts'
 
@@ -124,7 +124,7 @@ export function checkSources(name: string, { device, rng }: { device: Device, rn
  * It is yours, not a tape's.
  */
 export function uniformParameter(shape: Shape, bound: number, device: Device, rng: Random): Tensor {
-  return unowned(() => tensor(rng.uniform(sizeOf(shape), -bound, bound), { shape, device }))
+  return parameter(() => tensor(rng.uniform(sizeOf(shape), -bound, bound), { shape, device }))
 }
 
 /** The two biases of a product as one vector, added once; none if there are none. */

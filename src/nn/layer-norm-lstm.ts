@@ -12,7 +12,7 @@ import { add, mul, sigmoid, tanh } from '../ops/elementwise.ts'
 import { matmul } from '../ops/matmul.ts'
 import { split } from '../ops/move.ts'
 import { layerNorm } from '../ops/norm.ts'
-import { unowned } from '../scope.ts'
+import { parameter } from '../scope.ts'
 import { ones, zeros } from '../tensor.ts'
 import {
   asItIs, type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter,
@@ -29,8 +29,8 @@ export function layerNormLstm(options: CellOptions): ProjectedCell<LstmState> {
   const { inputs: D, hidden: H, bias: withBias = true, device, rng } = options
   const weight_ih = uniformParameter([4 * H, D], 1 / Math.sqrt(H), device, rng)
   const weight_hh = uniformParameter([4 * H, H], 1 / Math.sqrt(H), device, rng)
-  const gain = (size: number) => unowned(() => ones([size], device))
-  const shift = (size: number) => withBias ? unowned(() => zeros([size], device)) : undefined
+  const gain = (size: number) => parameter(() => ones([size], device))
+  const shift = (size: number) => withBias ? parameter(() => zeros([size], device)) : undefined
   const [gain_ih, gain_hh, gain_c] = [gain(4 * H), gain(4 * H), gain(H)]
   const [bias, bias_c] = [shift(4 * H), shift(H)]
 

@@ -11,7 +11,7 @@ import type { Device } from '../device.ts'
 import { gather } from '../ops/gather.ts'
 import { affine } from '../ops/matmul.ts'
 import type { Random } from '../random.ts'
-import { unowned, untracked } from '../scope.ts'
+import { parameter, untracked } from '../scope.ts'
 import { checkOptionNames } from '../suggest.ts'
 import { type Tensor, tensor } from '../tensor.ts'
 import { checkSources, type Named, named, uniformParameter } from './cell.ts'
@@ -61,7 +61,7 @@ export function embedding(options: EmbeddingOptions): Layer {
   checkCount('embedding: symbols', V)
   checkCount('embedding: dimensions', D)
   checkSources('embedding', options)
-  const weight = options.weight ?? unowned(() => tensor(rng.normal(V * D), { shape: [V, D], device }))
+  const weight = options.weight ?? parameter(() => tensor(rng.normal(V * D), { shape: [V, D], device }))
   check(show(weight.shape) === show([V, D]), () =>
     `embedding: the weight is ${show(weight.shape)}; it must be ${show([V, D])}: [symbols, dimensions]`)
   return Object.assign((index: Tensor) => gather(weight, index), { parameters: { weight } })
