@@ -60,8 +60,11 @@ export { gru, type GruGate, type GruState } from './nn/gru.ts'
 export {
   freeRunning, jordan, type JordanCell, type JordanOptions, type JordanState, teacherForced,
 } from './nn/jordan.ts'
+export { lstm1997, type Lstm1997Options } from './nn/lstm-1997.ts'
+export { lstm2000, type Lstm2000Options } from './nn/lstm-2000.ts'
 export { lstm, type LstmGate, type LstmOptions, type LstmState } from './nn/lstm.ts'
 export { lstmp, type LstmpOptions } from './nn/lstmp.ts'
+export type { MemoryBlockOptions } from './nn/memory-blocks.ts'
 export { peephole } from './nn/peephole.ts'
 export {
   drawUniform, embedding, type EmbeddingOptions, type HasParameters, type Layer, linear, type LinearOptions,

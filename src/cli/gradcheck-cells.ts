@@ -9,6 +9,8 @@ import { gruBefore, gruChung } from '../nn/gru-before.ts'
 import { gru } from '../nn/gru.ts'
 import { layerNormLstm } from '../nn/layer-norm-lstm.ts'
 import { jordan } from '../nn/jordan.ts'
+import { lstm1997 } from '../nn/lstm-1997.ts'
+import { lstm2000 } from '../nn/lstm-2000.ts'
 import { lstm } from '../nn/lstm.ts'
 import { lstmp } from '../nn/lstmp.ts'
 import { peephole } from '../nn/peephole.ts'
@@ -29,6 +31,16 @@ const forms: readonly CellRow[] = [
   {
     cell: 'jordan', variant: 'relu, 2 outputs, decay 0.7',
     make: (options) => jordan({ ...options, nonlinearity: 'relu', outputs: 2, decay: 0.7 }),
+  },
+  { cell: 'lstm1997', variant: 'plain', make: lstm1997 },
+  {
+    cell: 'lstm1997', variant: 'one block, gates fed back',
+    make: (options) => lstm1997({ ...options, blockSize: options.hidden, gateFeedback: true }),
+  },
+  { cell: 'lstm2000', variant: 'plain', make: lstm2000 },
+  {
+    cell: 'lstm2000', variant: 'one block, no bias of cells',
+    make: (options) => lstm2000({ ...options, blockSize: options.hidden, cellBias: false }),
   },
   { cell: 'lstm', variant: 'plain', make: lstm },
   { cell: 'lstm', variant: 'projection', make: (options) => lstm({ ...options, projection: 2 }) },

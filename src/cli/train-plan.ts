@@ -27,7 +27,7 @@ export function formOf(options: TrainValues, texts: Texts): LanguageModelForm {
 // How many weights a unit has for each of its inputs, or, of those with a projection, has at least.
 const GATES: Record<CellName, number> = {
   jordan: 1, elman: 1, lstm: 4, peephole: 4, coupled: 3, lstmp: 2, gru: 3, 'gru-before': 3, 'gru-chung': 3,
-  'layer-norm-lstm': 4,
+  'layer-norm-lstm': 4, lstm1997: 3, lstm2000: 4,
 }
 
 /**

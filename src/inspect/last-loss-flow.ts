@@ -45,7 +45,7 @@ export async function lastLossFlow(
     // root of their mean square.
     const loss = mul(net.loss(slice(outputs, 0, T - 1), slice(targets, 0, T - 1)), Math.sqrt(B))
     const { states } = await gradientFlow(tape, loss)
-    const layers = rows(states.filter(({ name }) => name !== 'c'), T)
+    const layers = rows(states.filter(({ name }) => name !== 'c' && name !== 'gates'), T)
     const cells = rows(states.filter(({ name }) => name === 'c'), T)
     return { lags: layers[0].map((_, lag) => lag), layers, ...(cells.length > 0 ? { cells } : {}) }
   } finally {

@@ -9,6 +9,8 @@ import { gruBefore, gruChung } from './gru-before.ts'
 import { gru } from './gru.ts'
 import { jordan } from './jordan.ts'
 import { layerNormLstm } from './layer-norm-lstm.ts'
+import { lstm1997 } from './lstm-1997.ts'
+import { lstm2000 } from './lstm-2000.ts'
 import { lstm } from './lstm.ts'
 import { lstmp } from './lstmp.ts'
 import { peephole } from './peephole.ts'
@@ -20,6 +22,8 @@ export type MakeCell = (options: CellOptions) => ProjectedCell<Named>
 export const cells = {
   jordan,
   elman,
+  lstm1997,
+  lstm2000,
   lstm,
   peephole,
   coupled,
