@@ -90,6 +90,18 @@ export {
 export { modernHopfield, type ModernHopfield, type ModernHopfieldOptions } from './memory/modern-hopfield.ts'
 
 export {
+  type EchoRunOptions, echoState, type EchoState, type EchoStateOptions, type FitOptions,
+} from './reservoir/echo-state.ts'
+export type { EchoStateWeights, WeightOptions } from './reservoir/echo-state-weights.ts'
+export { leastSquares } from './reservoir/least-squares.ts'
+export {
+  addProduct, orthogonalMatrix, randomMatrix, scaled, sparse, type SparseMatrix, spectralRadius,
+} from './reservoir/matrices.ts'
+export {
+  type Learner, recursiveLeastSquares, type RecursiveOptions,
+} from './reservoir/recursive-least-squares.ts'
+
+export {
   type Bptt, bptt, type Held, type Net, type TruncatedBptt, truncatedBptt, type TruncationOptions,
 } from './train/bptt.ts'
 export { clipByGlobalNorm, clipByNorm, clipByValue, type Clipped, requireFinite } from './train/clip.ts'

@@ -1,0 +1,42 @@
+// The cheap experiments, run for real: they hold for a seed that nobody chose, and their parts can fail.
+// (hopfield-recall: experiment-command.test.ts.) All of them: npx unrolled experiment --all.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+
+import { cpu } from '../src/cpu/device.ts'
+import type { Outcome } from '../src/experiments/experiment.ts'
+import { experiments } from '../src/experiments/list.ts'
+import { drawChart } from '../src/inspect/pictures/chart.ts'
+import { parseXml } from './xml.ts'
+
+const test = suite('experiments')
+
+const run = async (name: string, seed: number): Promise<Outcome> => {
+  const experiment = experiments.find((one) => one.name === name)
+  assert.ok(experiment, name)
+  return await experiment.run({ seed, device: cpu(), tell: () => Promise.resolve() })
+}
+
+test('narma10: for seeds nobody chose, and the same numbers for the same seed', async () => {
+  for (const seed of [100, 101]) {
+    const { measures, passed, picture } = await run('narma10', seed)
+    assert.ok(Object.values(passed).every(Boolean), JSON.stringify(measures))
+    assert.ok(measures.nmse < 0.1 && measures.shiftRegister > 0.12, JSON.stringify(measures))
+    assert.ok(picture)
+    parseXml(drawChart('narma10', picture).svg)
+    assert.equal((await run('narma10', seed)).measures, measures)
+  }
+})
+
+test('every experiment says what its parts are in few words', () => {
+  for (const { name, shows, rule, source, seeds } of experiments) {
+    assert.match(name, /^[a-z0-9]+(-[a-z0-9]+)*$/)
+    for (const text of [shows, rule, source]) {
+      assert.ok(text.length > 5 && text.length < 130, `${name}: ${text}`)
+    }
+    assert.ok(seeds.length === 1 || seeds.length === 3, name)
+  }
+})
+
+test.run()
