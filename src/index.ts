@@ -121,6 +121,10 @@ export {
 export {
   type Next, Optimizer, type Rule, type Slots, type TensorMap, type UpdateOptions,
 } from './train/rule.ts'
+export {
+  type Dynamics, type DynamicsOptions, elmanDynamics, lstmDynamics, type Numbers,
+} from './train/dynamics.ts'
+export { Rtrl, rtrl, type RtrlOptions } from './train/rtrl.ts'
 export { constant, cosine, type Schedule, stepDecay, warmup } from './train/schedule.ts'
 
 export { heldOut, type HeldOutWindow, Streams, type Window } from './data/streams.ts'

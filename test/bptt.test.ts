@@ -1,24 +1,16 @@
-// Truncated BPTT against finite differences with the older state frozen; full BPTT against RTRL by hand.
+// Truncated BPTT against finite differences with the older state frozen, and against full BPTT.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { elman, type ElmanState } from '../src/nn/elman.ts'
-import { parameters } from '../src/nn/linear.ts'
-import { unroll } from '../src/nn/unroll.ts'
-import { square, sub } from '../src/ops/elementwise.ts'
 import { slice } from '../src/ops/move.ts'
-import { sum } from '../src/ops/reduce.ts'
-import { random } from '../src/random.ts'
 import { unowned, untracked } from '../src/scope.ts'
-import { Tape } from '../src/tape.ts'
-import { dispose, type Tensor } from '../src/tensor.ts'
-import { bptt, truncatedBptt } from '../src/train/bptt.ts'
+import { dispose } from '../src/tensor.ts'
+import { truncatedBptt } from '../src/train/bptt.ts'
 import {
   byFiniteDifferences, eachWindow, layersOf, makeNet, readMap, type State, stream, total, update,
   wholeGradient,
 } from './bptt-net.ts'
-import { elmanStep, type Matrix, rowsOf, weightsOf } from './by-hand.ts'
-import { device, normal, values } from './every-cell.ts'
+import { values } from './every-cell.ts'
 import { difference } from './golden-numbers.ts'
 
 const test = suite('bptt')
@@ -144,56 +136,6 @@ test('the truncated gradient turns towards the full one as the horizon grows', a
   const rises = cosines.every((cosine, i) => i === 0 || cosine > cosines[i - 1])
   assert.ok(rises, `horizon and cosine: ${text}`)
   assert.ok(cosines[0] < 0.99 && Math.abs(cosines.at(-1)! - 1) < 1e-12, text)
-})
-
-/**
- * Real-time recurrent learning (Williams and Zipser 1989) for one sequence through an Elman cell, with
- * loss sum (h_t - y_t)^2: P[k][p] = dh_k / dp is carried forward, so nothing is ever run backward.
- */
-function rtrl(w: Record<string, Matrix>, xs: Matrix, ys: Matrix): number[] {
-  const H = w.weight_hh.length
-  const sizes = Object.values(w).map((matrix) => matrix.flat().length)
-  const gradient = new Array<number>(sizes.reduce((a, b) => a + b)).fill(0)
-  let h = new Array<number>(H).fill(0)
-  let P = h.map(() => gradient.map(() => 0))
-  xs.forEach((x, t) => {
-    const next = elmanStep(w, Math.tanh, x, h)
-    const direct = h.map((_, k) => [ // da_k / dp, the state before held
-      ...h.flatMap((_, row) => x.map((value) => (row === k ? value : 0))),
-      ...h.flatMap((_, row) => h.map((value) => (row === k ? value : 0))),
-      ...h.map((_, row) => (row === k ? 1 : 0)),
-      ...h.map((_, row) => (row === k ? 1 : 0)),
-    ])
-    P = next.map((value, k) => direct[k].map((own, p) =>
-      (1 - value * value) * (own + w.weight_hh[k].reduce((all, weight, j) => all + weight * P[j][p], 0))))
-    h = next
-    h.forEach((value, k) => P[k].forEach((slope, p) => { gradient[p] += 2 * (value - ys[t][k]) * slope }))
-  })
-  return gradient
-}
-
-test('full BPTT gives what real-time recurrent learning gives, which never goes back in time', async () => {
-  const cell = elman({ inputs: 3, hidden: 4, device, rng: random(1) })
-  const net = {
-    parameters: parameters({ cell }),
-    run: (xs: Tensor, state: ElmanState) => unroll(cell, xs, state),
-    loss: (outputs: Tensor, targets: Tensor) => sum(square(sub(outputs, targets))),
-  }
-  const T = 10
-  const xs = normal(5, T, 2, 3)
-  const ys = normal(6, T, 2, 4)
-  using tape = new Tape()
-  const { grads } = bptt(tape, net, xs, ys, cell.initial(2))
-  const found = (await values([...grads.values()])).flat()
-  const w = await weightsOf(cell.parameters)
-  const xRows = await rowsOf(xs)
-  const yRows = await rowsOf(ys)
-  const [one, two] = [0, 1].map((b) => { // the rows of sequence b: every other one
-    const own = (rows: Matrix) => rows.filter((_, row) => row % 2 === b)
-    return rtrl(w, own(xRows), own(yRows))
-  })
-  const d = difference(found, one.map((value, p) => value + two[p]))
-  assert.ok(d < 1e-10, `differs by ${d}`)
 })
 
 test.run()
