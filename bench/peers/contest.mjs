@@ -61,6 +61,7 @@ export async function inTurns(sides, seconds) {
 
 /** Each peer's side, compared with the first peer's, then timed: median milliseconds by the peer's key. */
 export async function contest(what, peers, setUp, seconds, least) {
+  process.stderr.write(`${what} ...\n`)
   const sides = []
   for (const peer of peers) sides.push(await setUp(peer))
   const right = await sides[0].results()
@@ -94,5 +95,6 @@ export async function layerContest(peers, layer, size, operands, seconds) {
   }
   const marked = peers.map((peer) => ({ ...peer, isCompared: isOther(peer) }))
   const given = operands(layer, size, false)
-  return contest(layer, marked, (peer) => peer.layer(layer, size, given), seconds, least)
+  const setUp = (peer) => peer.layer(layer, size, given)
+  return contest(`${layer} ${Object.values(size)}`, marked, setUp, seconds, least)
 }
