@@ -45,9 +45,8 @@ export function stop(): void {
 
 /** The life of a worker. */
 export function serve(thread: i32): void {
-  let job = 0
   for (;;) {
-    job = nextJob(job)
+    nextJob()
     const kind = jobKind()
     if (kind == STOP) return
     perform(kind, jobAt(), thread, jobThreads())

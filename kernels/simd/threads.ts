@@ -126,11 +126,17 @@ export function awaitWorkers(threads: i32): bool {
   return true
 }
 
-/** A worker waits here for a job after the one numbered `last`; returns its number. */
-export function nextJob(last: i32): i32 {
-  for (let n = 0; n < SPINS; n++) if (atomic.load<i32>(control + JOBS) != last) return last + 1
-  while (atomic.load<i32>(control + JOBS) == last) atomic.wait<i32>(control + JOBS, last, -1)
-  return last + 1
+/**
+ * How many jobs this worker has seen. A global, since as a local of serve() it is lost in Node 20, whose
+ * baseline compiler (V8 11.3; not so with --no-liftoff) then did a job twice, the second time too early.
+ */
+let seen: i32 = 0
+
+/** A worker waits here for its next job. */
+export function nextJob(): void {
+  for (let n = 0; n < SPINS && atomic.load<i32>(control + JOBS) == seen; n++) {}
+  while (atomic.load<i32>(control + JOBS) == seen) atomic.wait<i32>(control + JOBS, seen, -1)
+  seen++
 }
 
 export function jobKind(): i32 {
