@@ -7,13 +7,14 @@ const HAS_C = false;
 const SAVES = false;
 const SPLITS = false;
 const PASSES = false;
+const OWN = false;
 
-fn forward(x: vec4f, u: vec4f, h: f32, c: f32) -> Unit {
+fn forward(x: vec4f, u: vec4f, h: f32, c: f32, own: vec4f) -> Unit {
   let a = x.x + u.x;
   return Unit({{f}}, 0.0, vec4f());
 }
 
-fn backward(saved: vec4f, before: f32, after: f32, dm: f32, dc: f32) -> Gradient {
+fn backward(saved: vec4f, before: f32, after: f32, dm: f32, dc: f32, own: vec4f) -> Gradient {
   let m = after;
   let dx = vec4f(dm * {{slope}}, 0.0, 0.0, 0.0);
   return Gradient(dx, dx, 0.0, 0.0);

@@ -5,8 +5,9 @@ const HAS_C = true;
 const SAVES = true;
 const SPLITS = false;
 const PASSES = false;
+const OWN = false;
 
-fn forward(x: vec4f, u: vec4f, h: f32, c: f32) -> Unit {
+fn forward(x: vec4f, u: vec4f, h: f32, c: f32, own: vec4f) -> Unit {
   let a = x + u;
   let i = sigmoid(a.x);
   let f = sigmoid(a.y);
@@ -16,7 +17,7 @@ fn forward(x: vec4f, u: vec4f, h: f32, c: f32) -> Unit {
   return Unit(o * tanhOf(next), next, vec4f(i, f, g, o));
 }
 
-fn backward(saved: vec4f, before: f32, after: f32, dm: f32, dc: f32) -> Gradient {
+fn backward(saved: vec4f, before: f32, after: f32, dm: f32, dc: f32, own: vec4f) -> Gradient {
   let i = saved.x;
   let f = saved.y;
   let g = saved.z;

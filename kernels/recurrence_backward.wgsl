@@ -3,9 +3,10 @@
 // (recurrence_hand_back.wgsl), and d(m_t) = d(h_t) P is the product here.
 //
 // One step per dispatch, or all of them, as in recurrence_forward.wgsl. The blank `gates` is the cell.
-// Bindings: dy [T, B, O] (with a projection d(h)); packed [G H, N] (or [P, N]); saved [T, B, H]; states,
-// the history of c if there is a c, else of h; lengths [B]; dx, du [T, B, G H]; carry: what passes by [B, O],
-// then d(c) [B, H]. CPU twin: src/cpu/recurrence.ts, recurrenceBackward.
+// Bindings: dy [T, B, O] (with a projection d(h)); packed [G H, N] (or [P, N]), and three rows below if units
+// have numbers of their own; saved [T, B, H]; states, the history of c if there is a c, else of h; lengths
+// [B]; dx, du [T, B, G H]; carry: what passes by [B, O], then d(c) [B, H].
+// CPU twin: src/cpu/recurrence.ts, recurrenceBackward.
 
 {{enable}}
 struct Params {
@@ -46,7 +47,14 @@ fn unit(b: u32, j: u32, t: u32, isLast: bool, handedBack: f32) {
     if (SAVES) { gates = saved[place]; }
     let before = states[((t + params.reverse) * params.B + b) * H + j];
     let after = states[((t + 1u - params.reverse) * params.B + b) * H + j];
-    now = backward(gates, before, after, d, dc);
+    var own = vec4f();
+    if (OWN) {
+      for (var g = 0u; g < 3u; g++) {
+        let four = weights((params.K + g) * params.N + j / 4u);
+        own[g] = four[j % 4u];
+      }
+    }
+    now = backward(gates, before, after, d, dc, own);
   }
   for (var g = 0u; g < GATES; g++) {
     let at = ((t * params.B + b) * GATES + g) * H + j;

@@ -1,9 +1,10 @@
 // Steps first .. end - 1 of a recurrent cell: u = h_before W^T + b, then the gates of each unit.
 //
 // One step per dispatch; or all of them, where one workgroup holds all units of its sequences: then a barrier
-// between two steps is enough. The blank `gates` is the cell: gates_lstm, gates_gru or gates_elman.wgsl.
-// Bindings: projected [T, B, G H]; packed [O + 1, N], the weights and below them the bias; h [T + 1, B, O]
-// and c [T + 1, B, H], the histories; saved [T, B, H]; shown [T, B, H], with a projection; lengths [B].
+// between two steps is enough. The blank `gates` is the cell: gates_lstm.wgsl or another such.
+// Bindings: projected [T, B, G H]; packed [O + 1, N], the weights, below them the bias or what units have of
+// their own; h [T + 1, B, O] and c [T + 1, B, H], the histories; saved [T, B, H]; shown [T, B, H], with a
+// projection; lengths [B].
 // CPU twin: src/cpu/recurrence.ts, recurrenceForward.
 
 {{enable}}
@@ -45,7 +46,9 @@ fn unit(b: u32, j: u32, t: u32, u: vec4f) {
   var cBefore = 0.0;
   if (PASSES) { hBefore = h[old]; }
   if (HAS_C) { cBefore = c[old]; }
-  let now = forward(x, u, hBefore, cBefore);
+  var own = vec4f();
+  if (OWN) { own = weights(params.O * params.N + j); }
+  let now = forward(x, u, hBefore, cBefore, own);
   if (PROJECTS) { shown[place] = now.m; } else { h[next] = now.m; }
   if (HAS_C) { c[next] = now.c; }
   if (SAVES && params.saves == 1u) { saved[place] = now.saved; }
@@ -75,7 +78,7 @@ fn main(
   for (var k = params.first; k < params.end; k++) {
     let t = select(k, params.T - 1u - k, params.reverse == 1u);
     var sums = array<vec4f, ROWS>();
-    if (id.y == 0u) {
+    if (!OWN && id.y == 0u) {
       let bias = weights(params.O * params.N + column);
       for (var r = 0u; r < ROWS; r++) { sums[r] = bias; }
     }

@@ -135,12 +135,12 @@ export interface Device {
 // The second table. Each of these ops has a composed form, which is its definition; a device may lack them.
 
 /** How a unit of a cell computes: each is a file of its own (cpu/gates-*.ts, kernels/gates_*.wgsl). */
-export type GateKind = 'tanh' | 'relu' | 'sigmoid' | 'lstm' | 'gru'
+export type GateKind = 'tanh' | 'relu' | 'sigmoid' | 'lstm' | 'peephole' | 'gru'
 
 /**
  * A cell over a whole sequence. In the order of its steps (t = 0 .. T-1, reverse: T-1 .. 0), with G gates:
  *   u_t      = h_{t-1} weight^T + bias                    [B, G H]
- *   m_t, c_t = gates(projected_t, u_t, h_{t-1}, c_{t-1})  [B, H] each, unit by unit; c for an lstm only
+ *   m_t, c_t = gates(projected_t, u_t, h_{t-1}, c_{t-1})  [B, H] each, unit by unit; c for lstms only
  *   h_t      = m_t, or with a projection m_t projection^T
  * Where t >= lengths_b, sequence b stands still: h_t = h_{t-1}, c_t = c_{t-1}.
  */
@@ -157,6 +157,8 @@ export interface Recurrence {
   readonly weight: View
   /** [G H], for a cell whose gates need u_t with a bias of its own */
   readonly bias: View | null
+  /** [3 H], what the gates i, f and o of each unit take of its c, for a peephole lstm */
+  readonly peepholes: View | null
   /** [P, H] */
   readonly projection: View | null
   /** the state before the first step [B, O], and [B, H] if the cell has a c */

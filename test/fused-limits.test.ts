@@ -94,6 +94,12 @@ test('parts that do not fit are refused', () => {
   bad({ h: normal(3, 3, 2) }, 'h is [3, 2]; it must be [2, 2]')
   bad({ c: normal(3, 2, 3) }, 'c is [2, 3]; it must be [2, 2]')
   bad({ c: undefined }, 'kind is lstm; an lstm needs c, and no other kind takes c or weight_hr')
+  const peepholes = 'peephole needs weight_ch, takes no bias_hh (put it into projected), and no other kind ' +
+    'takes weight_ch'
+  bad({ weight_ch: normal(5, 6) }, `kind is lstm; ${peepholes}`)
+  bad({ kind: 'peephole' }, `kind is peephole; ${peepholes}`)
+  bad({ kind: 'peephole', weight_ch: normal(5, 6), bias_hh: normal(5, 8) }, `kind is peephole; ${peepholes}`)
+  bad({ kind: 'peephole', weight_ch: normal(5, 8) }, 'weight_ch is [8]; it must be [6]')
   const lengths = tensor([1, 2, 3], { dtype: 'int32', device })
   refused(() => recurrence(parts, { lengths }), 'recurrence: lengths is [3]; it must be [2]')
 })

@@ -15,6 +15,7 @@ import { sources } from '../src/gpu/sources.ts'
 import { elman } from '../src/nn/elman.ts'
 import { gru } from '../src/nn/gru.ts'
 import { lstm } from '../src/nn/lstm.ts'
+import { peephole } from '../src/nn/peephole.ts'
 import { unroll } from '../src/nn/unroll.ts'
 import { layerNorm, rmsNorm } from '../src/ops/norm.ts'
 import { crossEntropy } from '../src/ops/loss.ts'
@@ -107,7 +108,7 @@ function training(device: Device): void {
     const cells = [
       elman(options), elman({ ...options, nonlinearity: 'relu' }),
       elman({ ...options, nonlinearity: 'sigmoid' }),
-      lstm(options), lstm({ ...options, projection: 2 }), gru(options),
+      lstm(options), lstm({ ...options, projection: 2 }), gru(options), peephole(options),
     ]
     for (const cell of cells) {
       for (const B of [1, 7]) {

@@ -40,7 +40,7 @@ const normal = (device: Device, seed: number, ...shape: number[]): Tensor =>
 
 /** Rounds what a gpu would: all that a recurrence reads, and weight_ih if its product has few rows. */
 async function round(own: Named, rows: number, isGru: boolean): Promise<void> {
-  const names = ['weight_hh', 'weight_hr']
+  const names = ['weight_hh', 'weight_hr', 'weight_ch']
   if (rows <= 32) names.push('weight_ih')
   if (isGru) names.push('bias_hh')
   for (const x of names.flatMap((name) => own[name] ?? [])) {

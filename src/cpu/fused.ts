@@ -80,13 +80,15 @@ export class CpuFused implements FusedOps {
   }
 
   private arrays(sequence: Recurrence, trace: RecurrenceTrace, saves: boolean): SequenceArrays {
-    const { kind, T, B, H, outputs: O, reverse, projected, weight, bias, projection, lengths } = sequence
+    const { kind, T, B, H, outputs: O, reverse, projected, weight, bias } = sequence
+    const { peepholes, projection, lengths } = sequence
     return {
       kind, gates: this.device.loops.gatesOf[kind], T, B, H, O, reverse, saves,
       lengths: lengths && this.device.data(lengths).subarray(lengths.offset, lengths.offset + B),
       projected: this.part(projected),
       weight: this.part(weight),
       bias: bias && this.part(bias),
+      peepholes: peepholes && this.part(peepholes),
       projection: projection && this.part(projection),
       h: floatsOf(trace.h)!,
       c: floatsOf(trace.c),

@@ -1,9 +1,9 @@
 // What a cell's gate file gives to the skeleton of recurrence.ts: the arithmetic of one step's units.
 //
 // A unit j sees its own numbers only: its share of the projected input and of the recurrent product (one
-// number for each of G gates, H apart), its h and c before the step. So one step of one sequence is a loop
-// over j, which the skeleton calls row by row. The arrays are those of the whole sequence; the skeleton moves
-// the offsets. Next: gates-lstm.ts.
+// number for each of G gates, H apart), its h and c before the step, its peepholes. So one step of one
+// sequence is a loop over j, which the skeleton calls row by row. The arrays are those of the whole sequence;
+// the skeleton moves the offsets. Next: gates-lstm.ts.
 
 import type { FloatArray } from '../device.ts'
 
@@ -30,6 +30,9 @@ export interface GateRow {
   c: FloatArray
   icBefore: number
   ic: number
+  /** peepholes [3 H] */
+  p: FloatArray
+  ip: number
 }
 
 /** The same for backward, with gradients. */

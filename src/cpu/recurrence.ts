@@ -11,12 +11,14 @@ import type { FloatArray, GateKind, NumberArray } from '../device.ts'
 import { reluGates, sigmoidGates, tanhGates } from './gates-elman.ts'
 import { gruGates } from './gates-gru.ts'
 import { lstmGates } from './gates-lstm.ts'
+import { peepholeGates } from './gates-peephole.ts'
 import type { GateGradientRow, GateRow, Gates, Tanh } from './gates.ts'
 import { tanhOf32 } from './elementwise.ts'
 import { matmul, type Matrix } from './matmul.ts'
 
 export const gatesOf: Record<GateKind, Gates> = {
-  tanh: tanhGates, relu: reluGates, sigmoid: sigmoidGates, lstm: lstmGates, gru: gruGates,
+  tanh: tanhGates, relu: reluGates, sigmoid: sigmoidGates, lstm: lstmGates,
+  peephole: peepholeGates, gru: gruGates,
 }
 
 /** An array and where what is meant begins in it. */
@@ -40,6 +42,7 @@ export interface SequenceArrays {
   readonly projected: Part
   readonly weight: Part
   readonly bias: Part | null
+  readonly peepholes: Part | null
   readonly projection: Part | null
   /** [T + 1, B, O], with the first state in it */
   readonly h: FloatArray
@@ -96,10 +99,10 @@ export function recurrenceForward(s: SequenceArrays, u: FloatArray): void {
 }
 
 function forwardRow(s: SequenceArrays, u: FloatArray): GateRow {
-  const { H, h, c, saved, shown, projected } = s
+  const { H, h, c, saved, shown, projected, peepholes } = s
   return {
     H, x: projected.data, ix: 0, u, iu: 0, saved: saved ?? u, is: 0, hBefore: h, ihBefore: 0,
-    m: shown ?? h, im: 0, c: c ?? u, icBefore: 0, ic: 0,
+    m: shown ?? h, im: 0, c: c ?? u, icBefore: 0, ic: 0, p: peepholes?.data ?? u, ip: peepholes?.start ?? 0,
   }
 }
 

@@ -15,7 +15,7 @@ import type { Buffer, GpuMemory } from './memory.ts'
 import { gridFor } from './recorder.ts'
 import { sources } from './sources.ts'
 
-/** A matrix as [K + 1, N] times four numbers: its rows, then the bias or zeros. */
+/** A matrix as [K + rows, N] times four numbers: its rows, then what is below them, or a row of zeros. */
 export interface Packing {
   readonly w: View
   readonly K: number
@@ -23,9 +23,17 @@ export interface Packing {
   /** of k, n and the parts, in w */
   readonly strides: readonly [number, number, number]
   readonly columns: Columns
-  readonly bias?: View | null
-  /** of n and the parts, in the bias */
-  readonly biasStrides?: readonly [number, number]
+  /** a bias, or what units have of their own */
+  readonly below?: Below | null
+}
+
+export interface Below {
+  readonly x: View
+  readonly rows: number
+  /** how many of a column's parts it has */
+  readonly parts: number
+  /** of its rows, n and the parts, in x */
+  readonly strides: readonly [number, number, number]
 }
 
 /** What a column of packed weights holds: `parts` numbers, of unit n perColumn + e perPart. */
@@ -43,8 +51,8 @@ export const fourUnits = (units: number): Columns => ({ parts: 4, perColumn: 4, 
 interface Kept {
   readonly memory: GpuMemory
   version: number
-  bias: GpuMemory | null
-  biasVersion: number
+  below: GpuMemory | null
+  belowVersion: number
 }
 
 export class Packer {
@@ -61,23 +69,23 @@ export class Packer {
   }
 
   /** Elements of 4 bytes that a copy takes. */
-  sizeOf({ K, N }: Packing): number {
-    return (K + 1) * N * (this.device.halves ? 2 : 4)
+  sizeOf({ K, N, below }: Packing): number {
+    return (K + (below?.rows ?? 1)) * N * (this.device.halves ? 2 : 4)
   }
 
   /** A copy for as long as the weights are what they are now. */
   keep(packing: Packing): Buffer {
-    const { w, K, N, strides, columns, bias } = packing
+    const { w, K, N, strides, columns, below } = packing
     const owner = this.device.live(w)
     const copies = this.kept.get(owner) ?? new Map<string, Kept>()
     this.kept.set(owner, copies)
-    const key = [w.offset, K, N, ...strides, columns.units, columns.parts, bias?.offset].join(' ')
-    const other = bias ? this.device.live(bias) : null
-    const now = { version: owner.version, bias: other, biasVersion: other?.version ?? 0 }
+    const key = [w.offset, K, N, ...strides, columns.units, columns.parts, below?.x.offset].join(' ')
+    const other = below ? this.device.live(below.x) : null
+    const now = { version: owner.version, below: other, belowVersion: other?.version ?? 0 }
     let copy = copies.get(key)
-    if (copy && copy.version === now.version && copy.bias === other && copy.biasVersion === now.biasVersion) {
-      return copy.memory.buffer!
-    }
+    const isFresh = copy && copy.version === now.version &&
+      copy.below === other && copy.belowVersion === now.belowVersion
+    if (copy && isFresh) return copy.memory.buffer!
     if (!copy) {
       copy = { memory: this.device.take(this.sizeOf(packing)), ...now }
       this.device.unowned(copy.memory) // should the weights be garbage-collected, it goes with them
@@ -95,20 +103,21 @@ export class Packer {
   }
 
   /** Writes a copy into a buffer of its size. */
-  pack({ w, K, N, strides, columns, bias = null, biasStrides = [0, 0] }: Packing, packed: Buffer): void {
-    const count = (K + 1) * N
+  pack({ w, K, N, strides, columns, below }: Packing, packed: Buffer): void {
+    const count = (K + (below?.rows ?? 1)) * N
     const weights = this.device.floats('recurrence', w)
     const { parts, perColumn, perPart, units } = columns
     const { halves } = this.device
     this.device.launch({
       kernel: 'recurrencePack', variant: halves ? 'halves' : '', blanks: () => packBlanks(halves !== null),
       buffers: [
-        weights, bias ? this.device.floats('recurrence', bias) : weights, packed,
+        weights, below ? this.device.floats('recurrence', below.x) : weights, packed,
         ...(halves ? [this.flagBuffer()] : []),
       ],
       values: [
         count, K, N, w.offset, ...strides, parts, perColumn, perPart, units,
-        Number(bias !== null), bias?.offset ?? 0, ...biasStrides, halves ? this.markOf(w) : 0,
+        Number(!!below), below?.x.offset ?? 0, ...(below?.strides ?? [0, 0, 0]), below?.parts ?? 0,
+        halves ? this.markOf(w) : 0,
       ],
       grid: gridFor(count, 64),
     })

@@ -27,6 +27,7 @@ export const gatesOf: Record<GateKind, Gates> = {
   relu: elman('select(a, 0.0, a < 0.0)', 'select(0.0, 1.0, m > 0.0)'),
   sigmoid: elman('sigmoid(a)', '(m * (1.0 - m))'),
   lstm: { gates: 4, saves: true, passes: false, splits: false, text: sources.gatesLstm },
+  peephole: { gates: 4, saves: true, passes: false, splits: false, text: sources.gatesPeephole },
   gru: { gates: 3, saves: true, passes: true, splits: true, text: sources.gatesGru },
 }
 

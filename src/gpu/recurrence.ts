@@ -122,11 +122,14 @@ export class GpuFused implements FusedOps {
     { sequence, spare, masks, given, offset }: BackwardJob, [dy, ...others]: readonly Buffer[],
     handBack: ((k: number) => void) | null,
   ): void {
-    const { T, B, H, outputs: O, kind, weight, projection, reverse } = sequence
+    const { T, B, H, outputs: O, kind, weight, projection, peepholes, reverse } = sequence
     const { text, gates: G, splits } = gatesOf[kind]
     const [K, N] = [projection ? O : G * H, Math.ceil(H / 4)]
     const packed = this.pack(
-      { w: projection ?? weight, K, N, strides: [H, 4, 1], columns: fourUnits(H) }, spare, true)
+      {
+        w: projection ?? weight, K, N, strides: [H, 4, 1], columns: fourUnits(H),
+        below: peepholes && { x: peepholes, rows: 3, parts: 4, strides: [H, 4, 1] },
+      }, spare, true)
     const tile = tileFor(this.traits, B, N, projection === null && H <= SMALL)
     const projects = String(projection !== null)
     const source = projection ? 'dy' : splits ? 'du' : 'dx'
@@ -177,15 +180,20 @@ export class GpuFused implements FusedOps {
   }
 
   private packForward(
-    { kind, H, outputs: O, weight, bias }: Recurrence, spare: Spare, save: boolean,
+    { kind, H, outputs: O, weight, bias, peepholes }: Recurrence, spare: Spare, save: boolean,
   ): Buffer {
-    const common = { w: weight, K: O, bias }
-    return this.pack(gatesOf[kind].gates === 1
-      ? { ...common, N: Math.ceil(H / 4), strides: [1, 4 * O, O], columns: fourUnits(H), biasStrides: [4, 1] }
-      : {
-        ...common, N: H, strides: [1, O, H * O],
-        columns: { parts: gatesOf[kind].gates, perColumn: 1, perPart: 0, units: H }, biasStrides: [1, H],
-      }, spare, save)
+    const { gates: G } = gatesOf[kind]
+    const common = { w: weight, K: O }
+    if (G === 1) {
+      const below = bias && { x: bias, rows: 1, parts: 4, strides: [0, 4, 1] } as const
+      return this.pack(
+        { ...common, N: Math.ceil(H / 4), strides: [1, 4 * O, O], columns: fourUnits(H), below }, spare, save)
+    }
+    const [x, parts] = peepholes ? [peepholes, 3] : [bias, G] // a peephole lstm has no bias of its own
+    return this.pack({
+      ...common, N: H, strides: [1, O, H * O], columns: { parts: G, perColumn: 1, perPart: 0, units: H },
+      below: x && { x, rows: 1, parts, strides: [0, 1, H] },
+    }, spare, save)
   }
 
   private product(tile: Tile, source: string): Blanks {

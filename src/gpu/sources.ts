@@ -13,6 +13,7 @@ import functions from '../../kernels/functions.wgsl'
 import gatesElman from '../../kernels/gates_elman.wgsl'
 import gatesGru from '../../kernels/gates_gru.wgsl'
 import gatesLstm from '../../kernels/gates_lstm.wgsl'
+import gatesPeephole from '../../kernels/gates_peephole.wgsl'
 import gather from '../../kernels/gather.wgsl'
 import half from '../../kernels/half.wgsl'
 import matmulBlock from '../../kernels/matmul_block.wgsl'
@@ -55,7 +56,7 @@ import window from '../../kernels/window.wgsl'
 
 export const sources = {
   accumulate, binary, clipNorm, clipParts, clipScale, crossEntropy, crossEntropyGradient, dropout, fill,
-  functions, gatesElman, gatesGru, gatesLstm, gather, half,
+  functions, gatesElman, gatesGru, gatesLstm, gatesPeephole, gather, half,
   matmulBlock, matmulJoin, matmulLanes, matmulNaive, matmulParts, matmulSkinny, matmulTiled,
   norm, normGradient, oneHot, philox, place, recurrenceBackward, recurrenceForward, recurrenceHandBack,
   recurrenceLanes, recurrencePack, recurrenceProduct, recurrenceProject,

@@ -46,6 +46,7 @@ export function peephole(options: GatedOptions<LstmGate>): ProjectedCell<LstmSta
       return { output: shown, state: { h: shown, c: next } }
     },
     changeable: ['weight_hh', 'seen', 'written'],
+    fused: { kind: 'peephole', weight_hh, weight_ch },
   })
 }
 

@@ -4,7 +4,7 @@
 //
 // The device runs through the steps and back, one product a step, and hands out d(projected) and d(u) of all
 // steps. What is shared over time needs no steps: one product (or sum) over all T B rows at once.
-//   dW = d(u)^T h_before        db = sum of d(u)        dP = d(h)^T m
+//   dW = d(u)^T h_before        db = sum of d(u)        dP = d(h)^T m        dp = sum of d(u) ⊙ c
 // Its definition is the composed form, nn/unroll.ts over a cell's `advance`; test/fused.test.ts holds both
 // equal. It has no second derivative. Next: cpu/recurrence.ts, how it is computed.
 
@@ -16,8 +16,9 @@ import type {
 import { type Shape, sizeOf } from '../shape.ts'
 import { recordSparse, type Replays } from '../tape.ts'
 import { checkFloats, commonDevice, Tensor } from '../tensor.ts'
-import { add, checkIndices } from './elementwise.ts'
+import { add, checkIndices, mul } from './elementwise.ts'
 import { matmul } from './matmul.ts'
+import { concat, split } from './move.ts'
 import { sum } from './reduce.ts'
 
 export interface RecurrenceParts {
@@ -28,9 +29,11 @@ export interface RecurrenceParts {
   readonly weight_hh: Tensor
   /** [G H], where the gates need it by itself: inside the reach of a gru's r */
   readonly bias_hh?: Tensor | undefined
-  /** [P, H], for an lstm */
+  /** [3 H], for a peephole lstm: of the gates i, f and o */
+  readonly weight_ch?: Tensor | undefined
+  /** [P, H], for an lstm, with peepholes or without */
   readonly weight_hr?: Tensor | undefined
-  /** the state before the first step [B, O], and an lstm's [B, H] */
+  /** the state before the first step [B, O], and, of lstms, [B, H] */
   readonly h: Tensor
   readonly c?: Tensor | undefined
 }
@@ -42,16 +45,16 @@ export interface RecurrenceOptions extends Pick<Replays, 'unfold'> {
   lengths?: Tensor | undefined
 }
 
-const GATES: Record<GateKind, number> = { tanh: 1, relu: 1, sigmoid: 1, lstm: 4, gru: 3 }
+const GATES: Record<GateKind, number> = { tanh: 1, relu: 1, sigmoid: 1, lstm: 4, peephole: 4, gru: 3 }
 
 /**
- * All steps of a cell. Returns every state h_t [T, B, O], the last h [B, O], and for an lstm the last c.
+ * All steps of a cell. Returns every state h_t [T, B, O], the last h [B, O], and for lstms the last c.
  * @throws ShapeError if sizes do not fit, TapeError if the device has no such op, or when a second derivative
  * is asked for
  */
 export function recurrence(parts: RecurrenceParts, options: RecurrenceOptions = {}): Tensor[] {
-  const { projected, weight_hh, bias_hh, weight_hr, h, c } = parts
-  const named = Object.entries({ projected, weight_hh, bias_hh, weight_hr, h, c })
+  const { projected, weight_hh, bias_hh, weight_ch, weight_hr, h, c } = parts
+  const named = Object.entries({ projected, weight_hh, bias_hh, weight_ch, weight_hr, h, c })
   const given = named.flatMap(([name, x]) => (x ? [[name as Name, x] as const] : []))
   const inputs = given.map(([, x]) => x)
   checkFloats('recurrence', ...inputs)
@@ -77,7 +80,7 @@ export function recurrence(parts: RecurrenceParts, options: RecurrenceOptions = 
   }, { unfold: options.unfold })
 }
 
-type Name = keyof RecurrenceParts & ('projected' | 'weight_hh' | 'bias_hh' | 'weight_hr' | 'h' | 'c')
+type Name = Exclude<keyof RecurrenceParts, 'kind'>
 
 /** Row t of a history, in memory of its own. */
 function rowOf(memory: Memory, t: number, shape: Shape): Memory {
@@ -86,7 +89,7 @@ function rowOf(memory: Memory, t: number, shape: Shape): Memory {
 }
 
 function sequenceOf(parts: RecurrenceParts, { reverse = false, lengths }: RecurrenceOptions): Recurrence {
-  const { kind, projected, weight_hh, bias_hh, weight_hr, h, c } = parts
+  const { kind, projected, weight_hh, bias_hh, weight_ch, weight_hr, h, c } = parts
   const G = GATES[kind]
   check(projected.rank === 3 && projected.shape[0] > 0 && projected.shape[2] % G === 0, () =>
     `recurrence: projected is ${show(projected.shape)}; it must be [T, B, ${G} H], with one step or more`)
@@ -98,16 +101,22 @@ function sequenceOf(parts: RecurrenceParts, { reverse = false, lengths }: Recurr
       `recurrence: ${name} is ${show(x!.shape)}; it must be ${show(shape)}`)
   need('weight_hh', weight_hh, [width, outputs])
   need('bias_hh', bias_hh, [width])
+  need('weight_ch', weight_ch, [3 * H])
   need('weight_hr', weight_hr, [outputs, H])
   need('h', h, [B, outputs])
   need('c', c, [B, H])
   need('lengths', lengths, [B])
   if (lengths) checkIndices('recurrence', lengths)
-  check((c !== undefined) === (kind === 'lstm') && (kind === 'lstm' || !weight_hr), () =>
+  const hasC = kind === 'lstm' || kind === 'peephole'
+  check((c !== undefined) === hasC && (hasC || !weight_hr), () =>
     `recurrence: kind is ${kind}; an lstm needs c, and no other kind takes c or weight_hr`)
+  check((weight_ch !== undefined) === (kind === 'peephole') && !(weight_ch && bias_hh), () =>
+    `recurrence: kind is ${kind}; peephole needs weight_ch, takes no bias_hh (put it into projected), ` +
+    'and no other kind takes weight_ch')
   return {
     kind, T, B, H, outputs, projected, weight: weight_hh, bias: bias_hh ?? null,
-    projection: weight_hr ?? null, h, c: c ?? null, lengths: lengths ?? null, reverse,
+    peepholes: weight_ch ?? null, projection: weight_hr ?? null, h, c: c ?? null,
+    lengths: lengths ?? null, reverse,
   }
 }
 
@@ -144,6 +153,7 @@ function gradientsOf(
     projected: () => view(steps().projected, T, B, width),
     weight_hh: () => matmul(du(), before(), { transposeA: true }),
     bias_hh: () => sum(du(), 0),
+    weight_ch: () => peepholeGradient(view(steps().projected, T * B, width), trace, sequence),
     weight_hr: () =>
       matmul(view(steps().outputs, T * B, O), view(trace.shown, T * B, H), { transposeA: true }),
     h: beforeFirst,
@@ -152,4 +162,13 @@ function gradientsOf(
       return new Tensor(memory, offset, [B, H])
     },
   }
+}
+
+/** Of i and f with the c before each step, of o with the c after it, summed over all steps and sequences. */
+function peepholeGradient(du: Tensor, { c }: RecurrenceTrace, { B, H, reverse }: Recurrence): Tensor {
+  const rows = du.shape[0]
+  const before = new Tensor(c!, reverse ? B * H : 0, [rows, H])
+  const after = new Tensor(c!, reverse ? 0 : B * H, [rows, H])
+  const [i, f, , o] = split(du, [H, H, H, H], 1)
+  return concat([sum(mul(i, before), 0), sum(mul(f, before), 0), sum(mul(o, after), 0)])
 }
