@@ -43,10 +43,13 @@ function compare(what, found, right, least = {}, from = {}) {
 
 const median = (all) => [...all].sort((a, b) => a - b)[all.length >> 1]
 
-/** The median time of a call of each side, in milliseconds; each has so many seconds, one turn at least. */
-export async function inTurns(sides, seconds) {
+/**
+ * The median time of a call of each side, in milliseconds; each has so many seconds, one turn at least.
+ * `isWarm`: which of them have computed for long enough already.
+ */
+export async function inTurns(sides, seconds, isWarm = []) {
   const all = sides.map(() => ({ times: [], spent: 0 }))
-  for (const one of sides) await one.clocked(TURN) // the first calls compile
+  for (const [k, one] of sides.entries()) if (!isWarm[k]) await one.clocked(TURN) // the first calls compile
   while (all.some(({ spent }) => spent < seconds * 1e3)) {
     for (const [k, one] of sides.entries()) {
       if (all[k].spent >= seconds * 1e3) continue
@@ -64,11 +67,17 @@ export async function contest(what, peers, setUp, seconds, least) {
   process.stderr.write(`${what} ...\n`)
   const sides = []
   for (const peer of peers) sides.push(await setUp(peer))
-  const right = await sides[0].results()
+  let right
+  const isWarm = []
   for (const [k, { name, isCompared }] of peers.entries()) {
-    if (k > 0 && !isCompared) compare(`${what}: ${name}`, await sides[k].results(), right, least)
+    if (isCompared) continue
+    const started = performance.now()
+    const found = await sides[k].results()
+    isWarm[k] = performance.now() - started > 1000
+    right ??= found
+    compare(`${what}: ${name}`, found, right, least)
   }
-  const medians = await inTurns(sides, seconds)
+  const medians = await inTurns(sides, seconds, isWarm)
   for (const one of sides) await one.dispose()
   return Object.fromEntries(peers.map(({ key }, k) => [key, medians[k]]))
 }
