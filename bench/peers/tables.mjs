@@ -1,10 +1,12 @@
 // How the comparisons are printed: the machine they belong to, and tables that Markdown takes as they are.
 
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 
-/** One line: the processor, its cores, Node. */
+/** One line: the processor, its cores, what else it had to do in the minute before, Node. */
 export function machine() {
-  return `${cpus()[0]?.model.trim()}, ${cpus().length} cores; Node ${process.versions.node}`
+  const [load] = loadavg()
+  const cores = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, load ${load.toFixed(1)} before`
+  return `${cores}; Node ${process.versions.node}`
 }
 
 /** Three digits that count, or all of them before the point. */
