@@ -174,7 +174,7 @@ for (const kind of ['software', 'hardware'] as const) {
       training(device)
       if (!halves) composed(() => training(device))
       scope.close()
-      await device.kernels.checkCompiled()
+      await device.troubles.check(0, device.troubles.serial)
       for (const [label, module] of modules) {
         const { messages } = await module.getCompilationInfo()
         assert.equal(messages.map(({ message }) => `${label}: ${message}`), [])

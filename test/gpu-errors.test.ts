@@ -8,7 +8,8 @@ import { openGpu } from '../src/gpu/open.ts'
 import { sources } from '../src/gpu/sources.ts'
 import { tanh } from '../src/ops/elementwise.ts'
 import { gather } from '../src/ops/gather.ts'
-import { tensor, zeros } from '../src/tensor.ts'
+import { untracked } from '../src/scope.ts'
+import { type Tensor, tensor, zeros } from '../src/tensor.ts'
 import { gpu } from './devices.ts'
 import { testAdapter } from './gpu-adapter.ts'
 
@@ -18,16 +19,18 @@ async function messageOf(promise: Promise<unknown>): Promise<string> {
   return promise.then(() => 'no error', (error: Error) => error.message)
 }
 
-/** What is said of a kernel with this in a blank, at its first use, and when it was known to be broken. */
+/** What is said of a kernel with this in a blank, at its first use and at its second. */
 async function broken(kernel: KernelName, blanks: Blanks, buffers: number): Promise<string[]> {
   const device = await openGpu(testAdapter)
   const memories = Array.from({ length: buffers }, () => device.take(64))
   const [x] = memories
-  device.launch({
-    kernel, variant: 'broken', blanks: () => blanks, buffers: memories.map(({ buffer }) => buffer!),
-    values: new Array<number>(64).fill(0).slice(0, wordsOf(kernel)), grid: { x: 1, y: 1, z: 1 },
-  })
-  const read = () => messageOf(device.read({ memory: x, offset: 0, shape: [64] }))
+  const read = () => {
+    device.launch({
+      kernel, variant: 'broken', blanks: () => blanks, buffers: memories.map(({ buffer }) => buffer!),
+      values: new Array<number>(64).fill(0).slice(0, wordsOf(kernel)), grid: { x: 1, y: 1, z: 1 },
+    })
+    return messageOf(device.read({ memory: x, offset: 0, shape: [64] }))
+  }
   const said = [await read(), await read()]
   device.close()
   return said
@@ -69,6 +72,41 @@ test('a closed device says so at once', async () => {
   assert.match(await reading, /: it was closed; open another$/)
   assert.match(await messageOf(y.read()), /: it was closed; open another$/)
   y.dispose()
+})
+
+test('what was refused costs its step: every read of it says so, and the next step is well', async () => {
+  const device = await openGpu(testAdapter)
+  const step = (x: Tensor) => untracked(() => tanh(x))
+  const x = tensor([1, 2, 3], { device })
+  for (const again of [1, 2]) {
+    const small = device.take(64)
+    device.recorder.copy(small.buffer!, 0, device.take(64).buffer!, 0, 2 ** 20) // which neither of them holds
+    const said = await Promise.all([step(x), step(x)].map((y) => messageOf(y.read())))
+    for (const each of said) assert.match(each, /^gpu \(.*\): .*[Cc]opy/)
+    assert.is(said[0].split('\n').length, 1)
+    const y = step(x)
+    assert.ok(Math.abs((await y.read())[0] - Math.tanh(1)) < 1e-6, `well again, time ${again}`)
+  }
+  device.close()
+})
+
+test('memory runs out: it is told, what was asked for is given back, and the device goes on', async () => {
+  const device = await openGpu({ kind: 'null' }) // which holds 512 MiB
+  const large = () => device.fill(2 ** 25, 1) // 128 MiB
+  const x = tensor([1, 2, 3], { device })
+  for (const again of [1, 2]) {
+    const taken = Array.from({ length: 6 }, large)
+    const said = await messageOf(x.read())
+    assert.match(said, /the device has no memory left \(.*\); take a smaller net, batch or window$/,
+      `time ${again}`)
+    assert.is(await messageOf(device.read({ memory: taken[0], offset: 0, shape: [3] })), 'no error')
+    for (const memory of taken) device.free(memory)
+    assert.is(await messageOf(tanh(x).read()), 'no error')
+    const few = [large(), large()]
+    assert.is(await messageOf(device.read({ memory: few[1], offset: 0, shape: [3] })), 'no error')
+    for (const memory of few) device.free(memory)
+  }
+  device.close()
 })
 
 const pause = () => new Promise((done) => { setTimeout(done, 20) })

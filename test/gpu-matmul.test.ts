@@ -225,7 +225,7 @@ test('every variant of every kernel compiles', async () => {
       device.kernels.get(launch.kernel, launch.variant ?? '', launch.blanks ?? (() => ({})))
     }
   }
-  await device.kernels.checkCompiled()
+  await device.troubles.check(0, device.troubles.serial)
   device.close()
 })
 

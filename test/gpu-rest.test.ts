@@ -33,6 +33,21 @@ test('the event loop turns slowly, as long as something is awaited', async () =>
   assert.ok(spinning > 2 * resting && free > 2 * resting, `${spinning}, ${resting}, ${free} turns`)
 })
 
+test('many short waits, one after another, do not add up their naps', async () => {
+  let at = performance.now()
+  for (let n = 0; n < 200; n++) {
+    const short = after(1)
+    restWhile(short)
+    await short
+  }
+  assert.ok(performance.now() - at < 2000, `${performance.now() - at} ms for 200 waits of 1 ms`)
+  at = performance.now()
+  const long = after(50)
+  restWhile(long)
+  const turns = await turnsUntil(long)
+  assert.ok(turns > 20, `${turns} turns in ${performance.now() - at} ms`)
+})
+
 test('a wait ends soon after its promise, and other work goes on meanwhile', async () => {
   const long = after(80)
   restWhile(long)

@@ -26,6 +26,7 @@ import { Packer } from './packing.ts'
 import { type Grid, Recorder } from './recorder.ts'
 import { GpuFused } from './recurrence.ts'
 import { reduce } from './reduce.ts'
+import { Troubles } from './troubles.ts'
 import { GpuRows } from './row-ops.ts'
 import * as rows from './rows.ts'
 import { type Float, words } from './words.ts'
@@ -55,6 +56,7 @@ export class GpuDevice implements Gpu {
   readonly adapter: AdapterInfo
   readonly dtype = 'float32'
   readonly gpu: GPUDevice
+  readonly troubles: Troubles
   readonly kernels: Kernels
   readonly recorder: Recorder
   readonly pool: BufferPool
@@ -74,13 +76,14 @@ export class GpuDevice implements Gpu {
     this.name = name
     this.adapter = adapter
     this.gpu = gpu
-    this.kernels = new Kernels(gpu, immediates)
-    this.recorder = new Recorder(gpu, this.kernels.uniforms)
+    this.troubles = new Troubles(gpu, name)
+    this.kernels = new Kernels(gpu, immediates, this.troubles)
+    this.recorder = new Recorder(gpu, this.kernels.uniforms, this.troubles)
     this.halves = halves
     this.rest = rest ?? (() => {})
     this.packer = new Packer(this)
     this.fused = new GpuFused(this)
-    this.pool = new BufferPool(gpu, (buffer) => this.recorder.forget(buffer))
+    this.pool = new BufferPool(gpu, this.troubles, (buffer) => this.recorder.forget(buffer))
     this.loss = new GpuLoss(this)
     this.flat = new GpuFlat(this)
     this.rows = new GpuRows(this)
@@ -90,10 +93,7 @@ export class GpuDevice implements Gpu {
     })
     gpu.onuncapturederror = (event) => {
       event.preventDefault()
-      const text = event.error.message.split('\n')[0]
-      this.failure ??= new UnrolledError(event.error instanceof GPUOutOfMemoryError
-        ? `${name}: the device has no memory left (${text}); take a smaller net, batch or window`
-        : `${name}: ${text}`)
+      this.troubles.expect('use', Promise.resolve(event.error))
     }
   }
 
@@ -139,20 +139,22 @@ export class GpuDevice implements Gpu {
     if (memory.host) return memory.host.slice(x.offset, x.offset + length)
     if (length === 0) return new Float32Array(0)
     const { marked } = this.packer
+    const { told } = this.troubles
     const staging = this.gpu.createBuffer({
       size: 4 * (length + (marked ? 1 : 0)), usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
     })
     this.recorder.copyOut(memory.buffer!, x.offset, staging, length)
     if (marked) this.recorder.copyOut(marked, 0, staging, 1, length)
     this.recorder.flush()
+    const last = this.troubles.serial - 1
     try {
-      await this.kernels.checkCompiled().catch((error: UnrolledError) => { throw this.failure = error })
-      const mapped = staging.mapAsync(GPUMapMode.READ)
+      const mapped = staging.mapAsync(GPUMapMode.READ).then(() => null, (error: unknown) =>
+        new UnrolledError(`${this.name}: reading failed: ${String(error)}`))
       this.rest(mapped)
-      await mapped.catch((error: unknown) => {
-        throw this.failure ?? new UnrolledError(`${this.name}: reading failed: ${String(error)}`)
-      })
+      const refused = await mapped
       if (this.failure) throw this.failure
+      await this.troubles.check(told, last)
+      if (refused) throw refused
       const range = staging.getMappedRange()
       if (marked) this.failure ??= this.packer.complaint(new Uint32Array(range, 4 * length, 1)[0])
       if (this.failure) throw this.failure

@@ -7,6 +7,7 @@
 
 import { UnrolledError } from '../check.ts'
 import { sources } from './sources.ts'
+import type { Troubles } from './troubles.ts'
 
 export type KernelName = keyof typeof sources
 
@@ -32,12 +33,12 @@ export class Kernels {
   private readonly immediates: boolean
   private readonly known = new Map<string, Kernel>()
   private readonly layouts = new Map<string, GPUBindGroupLayout>()
-  /** what compiling found wrong: asked before anything is read */
-  private pending: Promise<UnrolledError | null>[] = []
+  private readonly troubles: Troubles
 
-  constructor(gpu: GPUDevice, immediates: boolean) {
+  constructor(gpu: GPUDevice, immediates: boolean, troubles: Troubles) {
     this.gpu = gpu
     this.immediates = immediates
+    this.troubles = troubles
     this.uniforms = gpu.createBindGroupLayout({
       entries: [{
         binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'uniform', hasDynamicOffset: true },
@@ -55,13 +56,6 @@ export class Kernels {
     return kernel
   }
 
-  /** @throws UnrolledError naming file, line and text of what a driver refused to compile */
-  async checkCompiled(): Promise<void> {
-    const waiting = this.pending
-    this.pending = []
-    for (const problem of await Promise.all(waiting)) if (problem) throw problem
-  }
-
   private compile(name: KernelName, key: string, blanks: Blanks): Kernel {
     const { code, words, signature } = fillBlanks(name, blanks, this.immediates)
     const immediates = this.immediates && words > 0 && 4 * words <= IMMEDIATE_BYTES
@@ -76,8 +70,11 @@ export class Kernels {
       }),
       compute: { module },
     })
-    this.pending.push(this.gpu.popErrorScope().then(async (error) =>
-      error && new UnrolledError(await compileError({ name, key, blanks, code }, module, error))))
+    this.troubles.expect('compiling', this.gpu.popErrorScope().then(async (error) => {
+      if (!error) return null
+      this.known.delete(key) // so that it is told again when it is asked for again
+      return new UnrolledError(await compileError({ name, key, blanks, code }, module, error))
+    }))
     return { name, pipeline, layout, signature, immediates }
   }
 

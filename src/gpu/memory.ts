@@ -8,6 +8,7 @@
 
 import { TapeError, UnrolledError } from '../check.ts'
 import type { Device, DType, Memory, MemoryReport } from '../device.ts'
+import type { Troubles } from './troubles.ts'
 
 /** A GPUBuffer under a number of its own: bind groups are cached by these. */
 export interface Buffer {
@@ -17,6 +18,8 @@ export interface Buffer {
   readonly size: number
   /** the number of the last command buffer that uses it, see recorder.ts */
   used: number
+  /** whether there was no memory for it: known only later, so that it may be in use */
+  broken: boolean
 }
 
 /** A piece of the pool and its bookkeeping: a new one for each use, so that a stale holder is recognised. */
@@ -56,6 +59,7 @@ export function sizeClass(bytes: number): number {
 
 export class BufferPool {
   private readonly gpu: GPUDevice
+  private readonly troubles: Troubles
   /** buffers that wait, by size class, in the order of their numbers */
   private readonly waiting = new Map<number, Buffer[]>()
   private readonly lost = new FinalizationRegistry<{ buffer: Buffer | null, bytes: number }>((held) => {
@@ -72,8 +76,9 @@ export class BufferPool {
   private pooled = 0
   private buffers = 0
 
-  constructor(gpu: GPUDevice, onDestroy: (buffer: Buffer) => void) {
+  constructor(gpu: GPUDevice, troubles: Troubles, onDestroy: (buffer: Buffer) => void) {
     this.gpu = gpu
+    this.troubles = troubles
     this.onDestroy = onDestroy
   }
 
@@ -117,6 +122,7 @@ export class BufferPool {
   }
 
   giveBuffer(buffer: Buffer): void {
+    if (buffer.broken) return this.destroy(buffer)
     // Sizes that never come back must not pile up: bounded as in the cpu's pool, and for the same reason.
     if (this.pooled + buffer.size > Math.max(2 * this.most, 2 ** 20)) this.empty()
     const list = this.waiting.get(buffer.size)
@@ -153,10 +159,7 @@ export class BufferPool {
   /** Destroys what waits. */
   empty(): void {
     for (const list of this.waiting.values()) {
-      for (const buffer of list) {
-        this.onDestroy(buffer)
-        buffer.gpu.destroy()
-      }
+      for (const buffer of list) this.destroy(buffer)
     }
     this.waiting.clear()
     this.pooled = 0
@@ -169,8 +172,25 @@ export class BufferPool {
         `adapter holds in one buffer (${most.toLocaleString('en-US')}); take a smaller batch or window`)
     }
     const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage
+    this.gpu.pushErrorScope('out-of-memory')
     const gpu = this.gpu.createBuffer({ size, usage: STORAGE | COPY_SRC | COPY_DST })
-    return { gpu, id: this.nextId++, size, used: 0 }
+    const buffer = { gpu, id: this.nextId++, size, used: 0, broken: false }
+    this.troubles.expect('memory', this.gpu.popErrorScope().then((error) => {
+      if (error) this.break(buffer)
+      return error
+    }))
+    return buffer
+  }
+
+  /** It is used no more; and what waits goes, to make room. */
+  private break(buffer: Buffer): void {
+    buffer.broken = true
+    this.empty()
+  }
+
+  private destroy(buffer: Buffer): void {
+    this.onDestroy(buffer)
+    buffer.gpu.destroy()
   }
 
   private count(bytes: number, buffers: number): void {

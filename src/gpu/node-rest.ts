@@ -7,22 +7,23 @@
 /** What is awaited now; one chain of naps serves all. */
 const awaited = new Set<Promise<unknown>>()
 let since = 0
+let isNapping = false
 const bell = new Int32Array(new SharedArrayBuffer(4)) // which nobody rings
 
 /** Lets the event loop turn slowly until the promise is settled. */
 export function restWhile(promise: Promise<unknown>): void {
-  if (awaited.size === 0) {
-    since = performance.now()
-    setImmediate(nap)
-  }
+  if (awaited.size === 0) since = performance.now()
   awaited.add(promise)
   const settled = () => { awaited.delete(promise) }
   promise.then(settled, settled)
+  if (!isNapping) setImmediate(nap)
+  isNapping = true
 }
 
 /** A sixteenth of the time waited so far. */
 function nap(): void {
-  if (awaited.size === 0) return
+  isNapping = awaited.size > 0
+  if (!isNapping) return
   Atomics.wait(bell, 0, 0, Math.min(1, (performance.now() - since) / 16))
   setImmediate(nap)
 }

@@ -7,6 +7,7 @@
 
 import type { Buffer } from './memory.ts'
 import type { Kernel } from './kernels.ts'
+import type { Troubles } from './troubles.ts'
 
 /** Bytes of a slot: uniform buffers are bound at multiples of this. */
 const SLOT = 256
@@ -26,6 +27,7 @@ interface Block {
 export class Recorder {
   private readonly gpu: GPUDevice
   private readonly uniforms: GPUBindGroupLayout
+  private readonly troubles: Troubles
   private encoder: GPUCommandEncoder | null = null
   private pass: GPUComputePassEncoder | null = null
   private pipeline: GPUComputePipeline | null = null
@@ -35,21 +37,20 @@ export class Recorder {
   private blocks: Block[] = []
   /** the block in use; those before it are full */
   private block = 0
-  /** the number of the command buffer that is recorded now */
-  private serial = 1
   /** dispatches since the beginning, and submissions: what benchmarks count */
   dispatches = 0
   submissions = 0
   /** told of each command buffer, when it is begun and before it ends: a place for clocks (bench/) */
   watch: ((commands: GPUCommandEncoder, edge: 'begin' | 'end') => void) | null = null
 
-  constructor(gpu: GPUDevice, uniforms: GPUBindGroupLayout) {
+  constructor(gpu: GPUDevice, uniforms: GPUBindGroupLayout, troubles: Troubles) {
     this.gpu = gpu
     this.uniforms = uniforms
+    this.troubles = troubles
   }
 
   /** Whether work that is not yet submitted uses this buffer. */
-  readonly isBusy = (buffer: Buffer): boolean => buffer.used === this.serial
+  readonly isBusy = (buffer: Buffer): boolean => buffer.used === this.troubles.serial
 
   /** Bind groups in the cache. */
   get bindGroups(): number {
@@ -69,7 +70,7 @@ export class Recorder {
       this.pipeline = pipeline
     }
     pass.setBindGroup(0, this.group(kernel, buffers))
-    for (const buffer of buffers) buffer.used = this.serial
+    for (const buffer of buffers) buffer.used = this.troubles.serial
     if (kernel.immediates) pass.setImmediates(0, words)
     else if (words.length > 0) this.uniform(pass, words)
     pass.dispatchWorkgroups(grid.x, grid.y, grid.z)
@@ -81,14 +82,14 @@ export class Recorder {
     if (length === 0) return
     this.endPass()
     this.commands().copyBufferToBuffer(from.gpu, 4 * start, to.gpu, 4 * at, 4 * length)
-    from.used = to.used = this.serial
+    from.used = to.used = this.troubles.serial
   }
 
   /** Copies to a buffer of another usage: one for reading. */
   copyOut(from: Buffer, start: number, to: GPUBuffer, length: number, at = 0): void {
     this.endPass()
     this.commands().copyBufferToBuffer(from.gpu, 4 * start, to, 4 * at, 4 * length)
-    from.used = this.serial
+    from.used = this.troubles.serial
   }
 
   /** Writes host numbers. The buffer must not be busy: this write would come before what is recorded. */
@@ -109,7 +110,7 @@ export class Recorder {
     for (const block of this.blocks) block.used = 0
     this.block = 0
     this.encoder = null
-    this.serial++
+    this.troubles.next()
     this.submissions++
   }
 
