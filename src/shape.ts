@@ -65,6 +65,29 @@ export function broadcastAxes(from: Shape, to: Shape): number[] {
   return axes
 }
 
+/**
+ * A walk over `shape` of operands that each have their own strides, with fewer axes: those that every operand
+ * passes through without a jump are merged, so that equal shapes are one single axis, and those of size 1 are
+ * left out. Null if there is nothing to walk over.
+ */
+export function mergedAxes(
+  shape: Shape, strides: readonly (readonly number[])[],
+): { sizes: number[], strides: number[][] } | null {
+  const sizes: number[] = []
+  const merged: number[][] = strides.map(() => [])
+  for (let axis = 0; axis < shape.length; axis++) {
+    const n = shape[axis]
+    if (n === 0) return null
+    if (n === 1) continue
+    const last = sizes.length - 1
+    const joins = last >= 0 && strides.every((s, k) => merged[k][last] === s[axis] * n)
+    if (joins) sizes[last] *= n
+    else sizes.push(n)
+    strides.forEach((s, k) => { if (joins) merged[k][last] = s[axis]; else merged[k].push(s[axis]) })
+  }
+  return { sizes, strides: merged }
+}
+
 /** An axis counted from the end if negative, checked against the rank. */
 export function normalizeAxis(op: string, axis: number, shape: Shape): number {
   const positive = axis < 0 ? axis + shape.length : axis

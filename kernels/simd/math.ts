@@ -58,6 +58,7 @@ export function tanh4(x: v128): v128 {
 }
 
 /** e^x wherever it is a float32: to infinity above, through the smallest numbers to 0 below. */
+@inline
 export function wideExp4(x: v128): v128 {
   // e^x = e^(x/2) e^(x/2) where one factor of 2^n would not do; halves are exact
   const half = f32x4.mul(x, constant(0.5))

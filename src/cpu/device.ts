@@ -8,11 +8,10 @@ import type {
   BinaryOp, Device, DType, FloatArray, FloatType, FusedOps, LossOps, Memory, MemoryReport, NumberArray,
   UnaryOp, View,
 } from '../device.ts'
-import { fillUniform } from '../random.ts'
 import {
   broadcastShapes, broadcastStrides, reducedShape, sameShape, type Shape, sizeOf, stridesOf,
 } from '../shape.ts'
-import { CpuFused, CpuLoss } from './fused.ts'
+import { CpuFused, CpuLoss, type Lent } from './fused.ts'
 import { lastTwo, matrix, operandStrides, sizeOfOperand } from './operands.ts'
 import { type CpuParts, type Loops, partsOf } from './parts.ts'
 import { CpuMemory, type Pool } from './pool.ts'
@@ -22,6 +21,8 @@ export class CpuDevice implements Device {
   readonly dtype: FloatType
   readonly fused: FusedOps
   readonly loss: LossOps
+  /** what ops in files of their own need of it */
+  protected readonly lent: Lent
   private readonly pool: Pool
   private readonly loops: Loops
   private readonly scalars: CpuParts['scalars']
@@ -32,15 +33,15 @@ export class CpuDevice implements Device {
     this.pool = pool
     this.loops = loops
     this.scalars = scalars
-    const lent = {
+    this.lent = {
       loops: this.loops,
       take: (length: number) => this.take(length),
       give: (memory: Memory) => this.free(memory),
       data: (x: View) => this.data(x),
       floats: (op: string, x: View) => this.floatsOf(op, x),
     }
-    this.fused = new CpuFused(lent)
-    this.loss = new CpuLoss(lent)
+    this.fused = new CpuFused(this.lent)
+    this.loss = new CpuLoss(this.lent)
   }
 
   // Memory
@@ -90,7 +91,6 @@ export class CpuDevice implements Device {
   }
 
   binary(op: BinaryOp, a: View | number, b: View | number, shape: Shape): Memory {
-    const loop = this.loops.binaryLoops[op]
     const A = this.operand(op, a, 0)
     const B = this.operand(op, b, 1)
     const y = this.take(sizeOf(shape))
@@ -101,12 +101,11 @@ export class CpuDevice implements Device {
     const wholeB = typeof b !== 'number' && sameShape(b.shape, shape)
     // The common cases need no walk: equal shapes, or one side a scalar.
     if ((wholeA || sizeOfOperand(a) === 1) && (wholeB || sizeOfOperand(b) === 1)) {
-      loop(out, 0, A, ia, wholeA ? 1 : 0, B, ib, wholeB ? 1 : 0, out.length)
+      this.loops.binaryLoops[op](out, 0, A, ia, wholeA ? 1 : 0, B, ib, wholeB ? 1 : 0, out.length)
       return y
     }
-    const strides = [operandStrides(a, shape), operandStrides(b, shape)]
-    this.loops.eachRun(shape, strides, (iy, [oa, ob], [sa, sb], n) =>
-      loop(out, iy, A, ia + oa!, sa!, B, ib + ob!, sb!, n))
+    this.loops.broadcastBinary(
+      op, out, shape, A, ia, operandStrides(a, shape), B, ib, operandStrides(b, shape))
     return y
   }
 
@@ -219,7 +218,7 @@ export class CpuDevice implements Device {
 
   uniform(length: number, key: readonly [number, number], counter: number): Memory {
     const y = this.take(length)
-    fillUniform(this.floats(y), key, counter)
+    this.loops.fillUniform(this.floats(y), key, counter)
     return y
   }
 

@@ -7,7 +7,7 @@
 // Next: matmul.ts.
 
 import type { BinaryOp, FloatArray, UnaryOp } from '../device.ts'
-import type { Shape } from '../shape.ts'
+import { mergedAxes, type Shape } from '../shape.ts'
 
 type UnaryLoop = (y: FloatArray, x: FloatArray, ix: number, n: number) => void
 type BinaryLoop = (
@@ -93,27 +93,28 @@ export function accumulateLoop(y: FloatArray, iy: number, x: FloatArray, ix: num
   for (let i = 0; i < n; i++) y[iy + i] = y[iy + i] + x[ix + i]
 }
 
+/** y = f(a, b) over a shape; a and b each have their own strides in it, 0 where they are repeated. */
+export function broadcastBinary(
+  op: BinaryOp, y: FloatArray, shape: Shape,
+  a: FloatArray, ia: number, stridesA: readonly number[],
+  b: FloatArray, ib: number, stridesB: readonly number[],
+): void {
+  const loop = binaryLoops[op]
+  eachRun(shape, [stridesA, stridesB], (iy, [oa, ob], [sa, sb], n) =>
+    loop(y, iy, a, ia + oa!, sa!, b, ib + ob!, sb!, n))
+}
+
 /**
- * Cuts a walk over `shape` into runs along the last axis, for operands that each have their own strides:
- * calls run(y's offset, each operand's offset, each operand's step, run length). Axes that every operand
- * passes through without a jump are merged first, so that equal shapes are one single run.
+ * Cuts a walk into runs along the last axis:
+ * calls run(y's offset, each operand's offset, each operand's step, run length).
  */
 export function eachRun(
   shape: Shape, strides: readonly (readonly number[])[],
   run: (iy: number, offsets: readonly number[], steps: readonly number[], n: number) => void,
 ): void {
-  const sizes: number[] = []
-  const merged: number[][] = strides.map(() => [])
-  for (let axis = 0; axis < shape.length; axis++) {
-    const n = shape[axis]
-    if (n === 0) return
-    if (n === 1) continue
-    const last = sizes.length - 1
-    const joins = last >= 0 && strides.every((s, k) => merged[k][last] === s[axis] * n)
-    if (joins) sizes[last] *= n
-    else sizes.push(n)
-    strides.forEach((s, k) => { if (joins) merged[k][last] = s[axis]; else merged[k].push(s[axis]) })
-  }
+  const walk = mergedAxes(shape, strides)
+  if (!walk) return
+  const { sizes, strides: merged } = walk
   const n = sizes.pop() ?? 1
   const steps = merged.map((m) => m.pop() ?? 0)
   const position = sizes.map(() => 0)

@@ -3,16 +3,20 @@
 // seen both array types is slower with either, for the rest of the process. The bundler keeps the two copies
 // apart (src/build.mjs). Next: elementwise.ts.
 
-import { accumulateLoop, binaryLoops, eachRun, selectLoop, unaryLoops } from './elementwise.ts'
+import {
+  accumulateLoop, binaryLoops, broadcastBinary, eachRun, selectLoop, unaryLoops,
+} from './elementwise.ts'
+import { fillUniform } from '../random.ts'
 import { countTargets, crossEntropyBackward, crossEntropyForward } from './loss.ts'
 import { matmul } from './matmul.ts'
 import { gatherRows, oneHot, place, reduce, reverseTime, scatterAddRows, window } from './move.ts'
 import { gatesOf, recurrenceBackward, recurrenceForward } from './recurrence.ts'
 
 export default {
-  accumulateLoop, binaryLoops, eachRun, selectLoop, unaryLoops,
+  accumulateLoop, binaryLoops, broadcastBinary, eachRun, selectLoop, unaryLoops,
   countTargets, crossEntropyBackward, crossEntropyForward,
   matmul,
   gatherRows, oneHot, place, reduce, reverseTime, scatterAddRows, window,
   gatesOf, recurrenceBackward, recurrenceForward,
+  fillUniform,
 }

@@ -68,11 +68,7 @@ export function reverseTime(
   T: number, B: number, rest: number,
 ): void {
   for (let b = 0; b < B; b++) {
-    const length = lengths[il + b]
-    if (!(length >= 0 && length <= T)) {
-      throw new UnrolledError(
-        `reverseTime: length ${length} at position ${b} is out of range; it must be 0 to ${T}`)
-    }
+    const length = checkLength(lengths[il + b], b, T)
     for (let t = 0; t < T; t++) {
       const from = ix + ((t < length ? length - 1 - t : t) * B + b) * rest
       y.set(x.subarray(from, from + rest), (t * B + b) * rest)
@@ -116,4 +112,10 @@ export function oneHot(
 export function checkIndex(op: string, v: number, n: number, V: number): number {
   if (v >= 0 && v < V) return v
   throw new UnrolledError(`${op}: index ${v} at position ${n} is out of range; it must be 0 to ${V - 1}`)
+}
+
+export function checkLength(length: number, b: number, T: number): number {
+  if (length >= 0 && length <= T) return length
+  throw new UnrolledError(
+    `reverseTime: length ${length} at position ${b} is out of range; it must be 0 to ${T}`)
 }

@@ -3,10 +3,14 @@
 
 import { CpuDevice } from '../cpu/device.ts'
 import { Pool } from '../cpu/pool.ts'
-import type { Device } from '../device.ts'
+import type { Device, FlatOps, FloatArray, Memory, RowOps, View } from '../device.ts'
+import { sizeOf } from '../shape.ts'
+import { SimdFlat } from './flat.ts'
 import type { Heap } from './heap.ts'
 import type { Jobs } from './jobs.ts'
 import { simdLoops } from './loops.ts'
+import { draw } from './random.ts'
+import { SimdRows } from './rows.ts'
 
 /** A device that computes with WebAssembly SIMD. */
 export interface Simd extends Device {
@@ -20,6 +24,8 @@ export interface Simd extends Device {
 export class SimdDevice extends CpuDevice implements Simd {
   readonly threads: number
   readonly multiplyAdd: boolean
+  readonly rows: RowOps
+  readonly flat: FlatOps
   private readonly jobs: Jobs
 
   constructor(heap: Heap, jobs: Jobs, multiplyAdd: boolean) {
@@ -30,6 +36,17 @@ export class SimdDevice extends CpuDevice implements Simd {
     this.jobs = jobs
     this.threads = jobs.threads
     this.multiplyAdd = multiplyAdd
+    this.rows = new SimdRows(this.lent, jobs)
+    this.flat = new SimdFlat(this.lent, jobs, heap)
+  }
+
+  dropout(
+    x: View, limit: number, factor: number, key: readonly [number, number], counter: number,
+  ): Memory {
+    const X = this.lent.floats('dropout', x)
+    const y = this.lent.take(sizeOf(x.shape))
+    draw(this.jobs, y.data as FloatArray, key, counter, { x: X, ix: x.offset, limit, factor })
+    return y
   }
 
   close(): void {

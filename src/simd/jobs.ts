@@ -6,10 +6,23 @@ import type { Kernels } from './module.ts'
 import type { Thread } from './threads.ts'
 
 /** The kinds of jobs; kernels/simd/index.ts has the same numbers. */
-export const Kind = { product: 1, recurrenceForward: 2, recurrenceBackward: 3 } as const
+export const Kind = {
+  product: 1, recurrenceForward: 2, recurrenceBackward: 3, unary: 10, binary: 11, reduce: 12, move: 13,
+  gather: 14, scatterAdd: 15, reverseTime: 16, draw: 17, softmax: 18, softmaxGradient: 19, crossEntropy: 20,
+  crossEntropyGradient: 21, norm: 22, normGradient: 23, clip: 24, update: 25,
+} as const
 
 /** Where element i of an array lies in the kernels' memory. */
 export const addressOf = (x: NumberArray, i: number): number => x.byteOffset + 4 * i
+
+const scratch = new Float32Array(1)
+const bits = new Int32Array(scratch.buffer)
+
+/** A number that a kernel reads as f32, as the word that has its bits. */
+export function float(value: number): number {
+  scratch[0] = value
+  return bits[0]
+}
 
 /** Words of a job at most. */
 export const WORDS = 64

@@ -7,7 +7,11 @@ import type { Matrix } from '../cpu/matmul.ts'
 import type { Loops } from '../cpu/parts.ts'
 import type { FloatArray } from '../device.ts'
 import type { Heap } from './heap.ts'
+import { elementwiseLoops } from './elementwise.ts'
 import { addressOf, type Jobs, Kind } from './jobs.ts'
+import { lossLoops } from './loss.ts'
+import { movingLoops } from './move.ts'
+import { draw } from './random.ts'
 import { SimdRecurrence } from './recurrence.ts'
 import { Scratch } from './scratch.ts'
 
@@ -26,7 +30,8 @@ export function simdLoops(heap: Heap, jobs: Jobs): Loops {
   }
 
   return {
-    ...cpu, matmul,
+    ...cpu, matmul, ...elementwiseLoops(jobs), ...movingLoops(jobs), ...lossLoops(jobs),
+    fillUniform: (y, key, counter) => draw(jobs, y, key, counter),
     recurrenceForward: recurrence.forward, recurrenceBackward: recurrence.backward,
   }
 }
