@@ -32,7 +32,7 @@ export function clip(p: Clip, thread: i32, threads: i32): void {
       store<f64>(p.sums + (<usize>(piece.chunk + c) << 3), sum)
     }
   }
-  if (!meet(thread, threads)) return
+  if (!meet(threads)) return
   let total: f64 = 0
   for (let c = 0; c < p.chunks; c++) total += load<f64>(p.sums + (<usize>c << 3))
   const norm = <f32>sqrt<f64>(total)

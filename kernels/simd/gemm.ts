@@ -1,8 +1,8 @@
 // Matrix product: C [M, N] = start + A [M, K] B [K, N], all in bytes and strides, so a transpose is free.
 //
-// A and B are packed whole, each thread its share; then each thread multiplies its part of C, tile by tile.
-// A panel of B of 256 rows (8 KiB) stays in the first cache while 256 rows of A (256 KiB, in the second)
-// go past it. Every element is summed in the order of k, whoever computes it: one thread and eight give the
+// 256 rows of B at a time are packed in panels, each thread its share; then each thread takes its part of C,
+// packs 256 rows of A (256 KiB, which stay in the second cache) and lets every panel (8 KiB, in the first) go
+// past them. Every element is summed in the order of k, whoever computes it: one thread and eight give the
 // same bits. CPU twin: src/cpu/matmul.ts. Next: tile.ts, panels.ts.
 
 import { multiplyFew } from './few'
@@ -30,7 +30,7 @@ export class Product {
   M: i32
   N: i32
   K: i32
-  /** memory for the packed A [M + 3, K] and B [K, N + 31] */
+  /** memory for packed blocks: of A [256, 256] for each thread; of B [256, N + 31] twice */
   groups: usize
   panels: usize
 }
@@ -41,27 +41,32 @@ export function product(p: Product, thread: i32, threads: i32): void {
       p.M, p.K, share(p.N, thread, threads), shareEnd(p.N, thread, threads))
   }
   const groups = groupsOf(p.M), panels = panelsOf(p.N)
-  packGroups(p.groups, p.a, p.aRow, p.aColumn, p.M, p.K,
-    share(groups, thread, threads), shareEnd(groups, thread, threads))
-  packPanels(p.panels, p.b, p.bRow, p.bColumn, p.N, p.K,
-    share(panels, thread, threads), shareEnd(panels, thread, threads))
-  if (!meet(thread, threads)) return
-  // The side that is longer is shared out.
-  let firstGroup = 0, lastGroup = groups, firstPanel = 0, lastPanel = panels
-  if (groups >= panels) {
-    firstGroup = share(groups, thread, threads)
-    lastGroup = shareEnd(groups, thread, threads)
-  } else {
-    firstPanel = share(panels, thread, threads)
-    lastPanel = shareEnd(panels, thread, threads)
+  const byRows = groups >= panels // the side that is longer is shared out
+  const firstPanel = share(panels, thread, threads), lastPanel = shareEnd(panels, thread, threads)
+  const first = byRows ? share(groups, thread, threads) * GROUP : 0
+  const last = byRows ? min(p.M, shareEnd(groups, thread, threads) * GROUP) : p.M
+  const j = byRows ? 0 : firstPanel * PANEL
+  const columns = (byRows ? p.N : min(p.N, lastPanel * PANEL)) - j
+  const mine = p.groups + <usize>thread * (BLOCK_M * BLOCK_K * 4)
+  let odd: usize = 0
+  for (let k = 0; k == 0 || k < p.K; k += BLOCK_K, odd ^= 1) {
+    const depth = min(BLOCK_K, p.K - k)
+    // two places in turn: who is ahead packs the next block while others still read this one
+    const packed = p.panels + odd * (<usize>(BLOCK_K * (p.N + 31)) << 2)
+    packPanels(packed, p.b + <usize>k * p.bRow, p.bRow, p.bColumn, p.N, depth, firstPanel, lastPanel)
+    if (!meet(threads)) return
+    for (let i = first; i < last; i += BLOCK_M) {
+      const rows = min(BLOCK_M, last - i)
+      packGroups(mine, p.a + <usize>i * p.aRow + <usize>k * p.aColumn, p.aRow, p.aColumn, rows, depth,
+        0, groupsOf(rows))
+      const c = p.c + <usize>i * p.cRow + (<usize>j << 2)
+      const start = p.start ? p.start + <usize>i * p.startRow + (<usize>j << 2) : 0
+      // from the second block on, sums start where the first left them
+      multiplyBlock(mine, rows, packed + (<usize>(j * depth) << 2), columns, depth, 0, depth,
+        k == 0 ? start : c, k == 0 ? p.startRow : p.cRow, c, p.cRow)
+      beat()
+    }
   }
-  const i = firstGroup * GROUP, j = firstPanel * PANEL
-  multiplyPacked(
-    p.groups + (<usize>(i * p.K) << 2), min(p.M, lastGroup * GROUP) - i,
-    p.panels + (<usize>(j * p.K) << 2), min(p.N, lastPanel * PANEL) - j, p.K,
-    p.start ? p.start + <usize>i * p.startRow + (<usize>j << 2) : 0, p.startRow,
-    p.c + <usize>i * p.cRow + (<usize>j << 2), p.cRow,
-  )
 }
 
 export function groupsOf(M: i32): i32 {
@@ -72,7 +77,7 @@ export function panelsOf(N: i32): i32 {
   return (N + PANEL - 1) / PANEL
 }
 
-/** C [M, N] = start + A B from packed A and B, by one thread. */
+/** C [M, N] = start + A B by one thread, from an A and a B that are packed whole. */
 export function multiplyPacked(
   groups: usize, M: i32, panels: usize, N: i32, K: i32,
   start: usize, startRow: usize, c: usize, cRow: usize,

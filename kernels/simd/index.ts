@@ -1,5 +1,5 @@
-// What the host calls: one job at a time, alone or with the workers. A job is a kind and the address of what
-// the host wrote down for it; each kind is a function of (what is written, thread, threads).
+// What the host calls: a job is a kind and the address of what the host wrote down for it; each kind is a
+// function of (what is written, thread, threads), which every thread of the job calls.
 // Next: gemm.ts, the job that takes the most time; threads.ts, how work is shared.
 
 import { Binary, binary } from './binary'
@@ -13,13 +13,11 @@ import { Draw, draw } from './philox'
 import { recurrenceBackward, recurrenceForward, Sequence } from './recurrence'
 import { Reduce, reduce } from './reduce'
 import { Softmax, softmax, softmaxGradient } from './softmax'
-import {
-  announce, awaitWorkers, controlSize, enter, jobAt, jobDone, jobKind, jobThreads, nextJob,
-} from './threads'
+import { EACH, enter } from './threads'
 import { Unary, unary } from './unary'
 import { Update, update } from './update'
 
-export { controlSize, enter }
+export { EACH, enter }
 
 /** The first address that is free for the host. */
 export function heapBase(): usize {
@@ -27,7 +25,6 @@ export function heapBase(): usize {
 }
 
 // The kinds of jobs; src/simd/jobs.ts has the same numbers.
-const STOP = 0
 const PRODUCT = 1
 const RECURRENCE_FORWARD = 2
 const RECURRENCE_BACKWARD = 3
@@ -48,7 +45,8 @@ const NORM_GRADIENT = 23
 const CLIP = 24
 const UPDATE = 25
 
-function perform(kind: i32, at: usize, thread: i32, threads: i32): void {
+/** This thread's share of a job. */
+export function perform(kind: i32, at: usize, thread: i32, threads: i32): void {
   switch (kind) {
     case PRODUCT: return product(changetype<Product>(at), thread, threads)
     case RECURRENCE_FORWARD: return recurrenceForward(changetype<Sequence>(at), thread, threads)
@@ -69,32 +67,5 @@ function perform(kind: i32, at: usize, thread: i32, threads: i32): void {
     case NORM_GRADIENT: return normGradient(changetype<Norm>(at), thread, threads)
     case CLIP: return clip(changetype<Clip>(at), thread, threads)
     case UPDATE: return update(changetype<Update>(at), thread, threads)
-  }
-}
-
-/** Does a job, with all threads there are or alone; false when a worker did not answer. */
-export function run(kind: i32, at: usize, threads: i32): bool {
-  if (threads == 1) {
-    perform(kind, at, 0, 1)
-    return true
-  }
-  announce(kind, at, threads)
-  perform(kind, at, 0, threads)
-  return awaitWorkers(threads)
-}
-
-/** Tells the workers to stop. */
-export function stop(): void {
-  announce(STOP, 0, 0)
-}
-
-/** The life of a worker. */
-export function serve(thread: i32): void {
-  for (;;) {
-    nextJob()
-    const kind = jobKind()
-    if (kind == STOP) return
-    perform(kind, jobAt(), thread, jobThreads())
-    jobDone()
   }
 }

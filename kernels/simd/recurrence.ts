@@ -90,7 +90,7 @@ export function recurrenceForward(s: Sequence, thread: i32, threads: i32): void 
   if (s.projection && thread == 0) {
     packPanels(s.projectionPanels, s.projection, 4, floats(H), O, H, 0, panelsOf(O))
   }
-  if (!meet(thread, threads)) return
+  if (!meet(threads)) return
   const first = firstRow(B, thread, threads), last = firstRow(B, thread + 1, threads)
   const rows = last - first
   if (rows == 0) return
@@ -166,7 +166,7 @@ export function recurrenceBackward(s: Sequence, thread: i32, threads: i32): void
   if (s.projection && thread == 0) {
     packPanels(s.projectionPanels, s.projection, floats(H), 4, H, O, 0, panelsOf(H))
   }
-  if (!meet(thread, threads)) return
+  if (!meet(threads)) return
   const first = firstRow(B, thread, threads), last = firstRow(B, thread + 1, threads)
   const rows = last - first
   if (rows == 0) return

@@ -2,6 +2,7 @@
 
 import { UnrolledError } from '../check.ts'
 import type { NumberArray } from '../device.ts'
+import type { makeMeeting } from './meeting.ts'
 import type { Kernels } from './module.ts'
 import type { Thread } from './threads.ts'
 
@@ -30,17 +31,21 @@ export const WORDS = 64
 /** Operations from which it pays to share: waking a thread takes as long as some 100,000. */
 export const SHARED_WORK = 200_000
 
+type Meeting = ReturnType<typeof makeMeeting>
+
 export class Jobs {
   readonly threads: number
   private readonly kernels: Kernels
+  private readonly meeting: Meeting
   private readonly words: Int32Array
   private readonly workers: readonly Thread[]
   /** why no job can be done any more */
   private over = ''
 
   /** @param words where jobs are written down, in the kernels' memory */
-  constructor(kernels: Kernels, words: Int32Array, workers: readonly Thread[]) {
+  constructor(kernels: Kernels, meeting: Meeting, words: Int32Array, workers: readonly Thread[]) {
     this.kernels = kernels
+    this.meeting = meeting
     this.words = words
     this.workers = workers
     this.threads = workers.length + 1
@@ -51,14 +56,17 @@ export class Jobs {
   run(kind: number, work: number, values: readonly number[]): void {
     if (this.over) throw new UnrolledError(this.over)
     for (let i = 0; i < values.length; i++) this.words[i] = values[i]
-    const threads = work < SHARED_WORK ? 1 : this.threads
-    if (this.kernels.run(kind, this.words.byteOffset, threads)) return
+    const { kernels, meeting, threads, words: { byteOffset: at } } = this
+    if (work < SHARED_WORK || threads === 1) return kernels.perform(kind, at, 0, 1)
+    meeting.announce(kind, at, threads)
+    kernels.perform(kind, at, 0, threads)
+    if (meeting.awaitWorkers(threads)) return
     this.lost('a thread does not answer')
     throw new UnrolledError(this.over)
   }
 
   close(): void {
-    if (!this.over && this.workers.length > 0) this.kernels.stop()
+    if (!this.over && this.workers.length > 0) this.meeting.announce(0, 0, 1)
     for (const worker of this.workers) worker.onEnd = () => {}
     this.over = 'simd: the device is closed; open another'
     this.workers.forEach((worker) => worker.end())

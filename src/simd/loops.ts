@@ -15,6 +15,9 @@ import { draw } from './random.ts'
 import { SimdRecurrence } from './recurrence.ts'
 import { Scratch } from './scratch.ts'
 
+/** How many rows and how deep a block is that kernels/simd/gemm.ts packs. */
+const BLOCK = 256
+
 export function simdLoops(heap: Heap, jobs: Jobs): Loops {
   const groups = new Scratch(heap)
   const panels = new Scratch(heap)
@@ -25,7 +28,7 @@ export function simdLoops(heap: Heap, jobs: Jobs): Loops {
       addressOf(a.data, a.offset), 4 * a.rows, 4 * a.columns,
       addressOf(b.data, b.offset), 4 * b.rows, 4 * b.columns,
       0, 0, addressOf(c, ic), 4 * N, M, N, K,
-      groups.take((M + 3) * K), panels.take(K * (N + 31)),
+      groups.take(BLOCK * BLOCK * jobs.threads), panels.take(2 * BLOCK * (N + 31)),
     ])
   }
 

@@ -5,12 +5,12 @@
 /** What the module exports; kernels/simd/index.ts says what each does. */
 export interface Kernels {
   heapBase(): number
-  controlSize(threads: number): number
-  enter(control: number, thread: number, maySleep: number): void
-  /** 0 when a worker did not answer */
-  run(kind: number, at: number, threads: number): number
-  stop(): void
-  serve(thread: number): void
+  /** bytes that are each thread's own */
+  readonly EACH: WebAssembly.Global<'i32'>
+  /** @param at this thread's own bytes */
+  enter(at: number): void
+  /** This thread's share of a job. */
+  perform(kind: number, at: number, thread: number, threads: number): void
 }
 
 // (func (param v128) (result v128) (f32x4.relaxed_madd (local.get 0) (local.get 0) (local.get 0)))
@@ -35,8 +35,10 @@ export async function compileKernels(shared: boolean, multiplyAdd: boolean): Pro
   return WebAssembly.compile(bytes)
 }
 
-/** An instance on a memory. */
-export async function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Kernels> {
-  const { exports } = await WebAssembly.instantiate(module, { env: { memory } })
+/** An instance on a memory, for the main thread; workers make theirs themselves (meeting.ts). */
+export async function instantiate(
+  module: WebAssembly.Module, memory: WebAssembly.Memory, meet: (threads: number) => number,
+): Promise<Kernels> {
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory, meet } })
   return exports as { [name: string]: WebAssembly.ExportValue } & Kernels
 }

@@ -5,8 +5,9 @@ import { availableParallelism } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 
+import { type Beginning, workerText } from './meeting.ts'
 import { hasMultiplyAdd } from './module.ts'
-import type { Beginning, Thread } from './threads.ts'
+import type { Thread } from './threads.ts'
 
 export const mainMaySleep = true
 
@@ -23,16 +24,12 @@ export function prepareEngine(): void {
   if (!hasMultiplyAdd()) setFlagsFromString('--experimental-wasm-relaxed-simd')
 }
 
-// Runs in the worker.
-const CODE = `
-const { parentPort, workerData: { module, memory, control, thread } } = require('node:worker_threads')
-const { exports } = new WebAssembly.Instance(module, { env: { memory } })
-exports.enter(control, thread, 1)
-parentPort.postMessage('ready')
-exports.serve(thread)`
+const TEXT = workerText(
+  `const { parentPort, workerData } = require('node:worker_threads'); work(workerData)`,
+  `parentPort.postMessage('ready')`)
 
 export function startThread(beginning: Beginning): Thread {
-  const worker = new Worker(CODE, { eval: true, workerData: beginning, name: `simd ${beginning.thread}` })
+  const worker = new Worker(TEXT, { eval: true, workerData: beginning, name: `simd ${beginning.thread}` })
   const thread: Thread = {
     ready: new Promise((resolve, reject) => {
       worker.once('message', () => {

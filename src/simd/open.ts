@@ -7,6 +7,7 @@ import { checkCount, checkThat, UnrolledError } from '../check.ts'
 import { SimdDevice, type Simd } from './device.ts'
 import { Heap, makeMemory } from './heap.ts'
 import { Jobs, WORDS } from './jobs.ts'
+import { CONTROL_WORDS, makeMeeting } from './meeting.ts'
 import { compileKernels, hasMultiplyAdd, instantiate } from './module.ts'
 
 export interface SimdOptions {
@@ -45,19 +46,22 @@ export async function simd(options: SimdOptions = {}): Promise<Simd> {
   const fused = multiplyAdd && hasMultiplyAdd()
   const module = await compileKernels(mayShare(), fused)
   const memory = makeMemory(mayShare())
-  const kernels = await instantiate(module, memory)
-  const heap = new Heap(memory, kernels.heapBase())
+  // the heap begins where the module says, and the control block stands in it: both after a first instance
+  const { heapBase, EACH: { value: each } } = await instantiate(module, memory, () => 0)
+  const heap = new Heap(memory, heapBase())
   const words = heap.allocate('int32', WORDS) as Int32Array
-  const control = heap.allocate('int32', kernels.controlSize(threads) / 4)
-  control.fill(0)
-  kernels.enter(control.byteOffset, 0, Number(mainMaySleep))
-  const workers = Array.from({ length: threads - 1 }, (_, k) =>
-    startThread({ module, memory, control: control.byteOffset, thread: k + 1 }))
+  const block = heap.allocate('int32', CONTROL_WORDS + each / 4 * threads)
+  block.fill(0)
+  const beginning = { module, memory, control: block.byteOffset, each }
+  const meeting = makeMeeting({ ...beginning, thread: 0 }, mainMaySleep)
+  const kernels = await instantiate(module, memory, meeting.meet)
+  kernels.enter(meeting.own)
+  const workers = Array.from({ length: threads - 1 }, (_, k) => startThread({ ...beginning, thread: k + 1 }))
   try {
     await Promise.all(workers.map(({ ready }) => ready))
   } catch (error) {
     workers.forEach((worker) => worker.end())
     throw new UnrolledError(`simd: a thread could not be started: ${(error as Error).message}; ask for fewer`)
   }
-  return new SimdDevice(heap, new Jobs(kernels, words, workers), fused)
+  return new SimdDevice(heap, new Jobs(kernels, meeting, words, workers), fused)
 }

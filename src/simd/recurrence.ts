@@ -3,7 +3,7 @@
 // kernel: ../cpu/recurrence.ts.
 
 import cpu from '../cpu/instance.ts?float32'
-import type { GradientArrays, SequenceArrays } from '../cpu/recurrence.ts'
+import type { GradientArrays, Part, SequenceArrays } from '../cpu/recurrence.ts'
 import type { FloatArray, GateKind } from '../device.ts'
 import type { Heap } from './heap.ts'
 import { addressOf, type Jobs, Kind } from './jobs.ts'
@@ -50,21 +50,22 @@ export class SimdRecurrence {
     const { H, O, B } = s
     const rows = (B + 3) * Math.max(K, H, O)
     return [
-      this.panels.take(K * (N + 31)), s.projection ? this.projectionPanels.take(Math.max(H, O) * (Math.max(H, O) + 31)) : 0,
+      this.panels.take(K * (N + 31)),
+      s.projection ? this.projectionPanels.take(H * O + 31 * Math.max(H, O)) : 0,
       this.groups.take(rows * this.jobs.threads), 4 * rows,
     ]
   }
 
   private run(kind: number, s: SequenceArrays, rest: readonly number[]): void {
-    const { T, B, H, O, gates, reverse, lengths, projected, weight, bias, projection, h, c, saved, shown } = s
+    const { T, B, H, O, gates, reverse, lengths } = s
+    const part = (x: Part | null) => (x ? addressOf(x.data, x.start) : 0)
     const width = gates.gates * H
     // The sequences of the batch are shared out: one alone is one thread's.
     const work = B === 1 ? 0 : 2 * T * B * width * O
     this.jobs.run(kind, work, [
       KINDS[s.kind]!, T, B, H, O, width, Number(reverse), lengths ? lengths.byteOffset : 0,
-      addressOf(projected.data, projected.start), addressOf(weight.data, weight.start),
-      bias ? addressOf(bias.data, bias.start) : 0, projection ? addressOf(projection.data, projection.start) : 0,
-      addressOf(h, 0), orZero(c), orZero(saved), gates.saved * H, orZero(shown), Number(s.saves),
+      part(s.projected), part(s.weight), part(s.bias), part(s.projection), addressOf(s.h, 0), orZero(s.c),
+      orZero(s.saved), gates.saved * H, orZero(s.shown), Number(s.saves),
       ...rest,
     ])
   }

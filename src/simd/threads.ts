@@ -1,6 +1,8 @@
 // Threads in a browser: Web Workers, where the page is isolated (cross-origin), so that it may share memory.
 // In Node, node-threads.ts takes the place of this page; the "imports" of package.json say so under the name
-// #simd-threads. Read next: workers.ts.
+// #simd-threads. Read next: meeting.ts.
+
+import { type Beginning, workerText } from './meeting.ts'
 
 /** A thread that has been started. */
 export interface Thread {
@@ -9,14 +11,6 @@ export interface Thread {
   /** called once, when the thread has ended by itself */
   onEnd: (why: string) => void
   end(): void
-}
-
-/** What a thread begins with. */
-export interface Beginning {
-  readonly module: WebAssembly.Module
-  readonly memory: WebAssembly.Memory
-  readonly control: number
-  readonly thread: number
 }
 
 /** Whether threads may share memory here. */
@@ -35,17 +29,10 @@ export function availableThreads(): number {
 /** Lets the engine know relaxed SIMD where that needs saying: not in a browser. */
 export function prepareEngine(): void {}
 
-// Runs in the worker.
-const CODE = `onmessage = async ({ data: { module, memory, control, thread } }) => {
-  const { exports } = await WebAssembly.instantiate(module, { env: { memory } })
-  exports.enter(control, thread, 1)
-  postMessage('ready')
-  exports.serve(thread)
-  close()
-}`
+const TEXT = workerText('onmessage = ({ data }) => { work(data); close() }', "postMessage('ready')")
 
 export function startThread(beginning: Beginning): Thread {
-  const worker = new Worker(URL.createObjectURL(new Blob([CODE], { type: 'text/javascript' })))
+  const worker = new Worker(URL.createObjectURL(new Blob([TEXT], { type: 'text/javascript' })))
   worker.postMessage(beginning)
   const thread: Thread = {
     ready: new Promise((resolve, reject) => {

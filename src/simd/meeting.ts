@@ -1,0 +1,120 @@
+// How threads wait for each other: the main one writes a job down, wakes the workers, does its own share and
+// waits for theirs; inside a job all threads meet where one needs what another has made.
+//
+// The words they share lie in a control block, each on a cache line of its own; counts only go up. Who waits
+// spins for some microseconds (the next job of a training step comes soon), then sleeps. It is JavaScript and
+// not WebAssembly because loops around atomics lose their locals in the baseline compiler of Node 20's V8.
+// Next: workers in threads.ts and node-threads.ts; jobs.ts, the main thread's side.
+
+/** What a thread begins with. */
+export interface Beginning {
+  readonly module: WebAssembly.Module
+  readonly memory: WebAssembly.Memory
+  /** the address of the control block, and the bytes of it that are each thread's own */
+  readonly control: number
+  readonly each: number
+  readonly thread: number
+}
+
+/** Words of a control block before those that are each thread's own. */
+export const CONTROL_WORDS = 128
+
+/**
+ * One thread's end of the control block. Workers run this function's text: it must not use anything outside.
+ * @param maySleep whether this thread may wait: the main one of a browser may not
+ */
+export function makeMeeting({ memory, control, each, thread }: Beginning, maySleep: boolean) {
+  const [JOBS, DONE, ARRIVED, MEETINGS, BROKEN, JOB, OWN] = [0, 16, 32, 48, 64, 80, 128]
+  const SPINS = 5000
+  const NAP = 50 // milliseconds
+  const PATIENCE = 20_000 // milliseconds without a sign of life
+  const words = new Int32Array(memory.buffer, control)
+  const own = control + 4 * OWN + each * thread
+  let taken = 0
+  let expected = 0
+
+  const beats = (threads: number): number => {
+    let sum = 0
+    for (let t = 0; t < threads; t++) sum += Atomics.load(words, OWN + each / 4 * t)
+    return sum
+  }
+
+  /** Waits until the word is no longer `old`; false when no thread has moved for long. */
+  function awaitChange(word: number, old: number, threads: number): boolean {
+    for (let n = 0; n < SPINS; n++) if (Atomics.load(words, word) !== old) return true
+    let [since, heard] = [Date.now(), beats(threads)]
+    while (Atomics.load(words, word) === old) {
+      if (maySleep) Atomics.wait(words, word, old, NAP)
+      const now = beats(threads)
+      if (now !== heard) [since, heard] = [Date.now(), now]
+      if (Atomics.load(words, BROKEN) !== 0 || Date.now() - since > PATIENCE) {
+        Atomics.store(words, BROKEN, 1)
+        return false
+      }
+    }
+    return true
+  }
+
+  return {
+    /** the address of this thread's own bytes */
+    own,
+
+    /** 1 when all threads of the job have come here, 0 when one is missed */
+    meet(threads: number): number {
+      const meeting = Atomics.load(words, MEETINGS)
+      if (Atomics.add(words, ARRIVED, 1) % threads === threads - 1) {
+        Atomics.store(words, MEETINGS, meeting + 1)
+        Atomics.notify(words, MEETINGS)
+        return 1
+      }
+      return awaitChange(MEETINGS, meeting, threads) ? 1 : 0
+    },
+
+    /** Writes a job down and wakes the workers. Kind 0 ends them. */
+    announce(kind: number, at: number, threads: number): void {
+      words[JOB] = kind
+      words[JOB + 1] = at
+      words[JOB + 2] = threads
+      expected = expected + threads - 1 | 0
+      Atomics.add(words, JOBS, 1)
+      Atomics.notify(words, JOBS)
+    },
+
+    /** Waits for the workers' shares; false when one is missed. */
+    awaitWorkers(threads: number): boolean {
+      for (;;) {
+        const done = Atomics.load(words, DONE)
+        if (done === expected) return true
+        if (!awaitChange(DONE, done, threads)) return false
+      }
+    },
+
+    /** A worker's life: does its share of each job until there are no more. */
+    serve(perform: (kind: number, at: number, thread: number, threads: number) => void): void {
+      for (;;) {
+        for (let n = 0; n < SPINS && Atomics.load(words, JOBS) === taken; n++);
+        while (Atomics.load(words, JOBS) === taken) Atomics.wait(words, JOBS, taken)
+        taken = taken + 1 | 0
+        if (words[JOB] === 0) return
+        perform(words[JOB], words[JOB + 1], thread, words[JOB + 2])
+        Atomics.add(words, DONE, 1)
+        Atomics.notify(words, DONE)
+      }
+    },
+  }
+}
+
+/** The text of a worker, which is given a Beginning and says 'ready'. */
+export function workerText(begin: string, say: string): string {
+  return `
+const makeMeeting = ${makeMeeting.toString()}
+const work = (beginning) => {
+  const meeting = makeMeeting(beginning, true)
+  const env = { memory: beginning.memory, meet: meeting.meet }
+  const { exports } = new WebAssembly.Instance(beginning.module, { env })
+  exports.enter(meeting.own)
+  ${say}
+  meeting.serve(exports.perform)
+}
+${begin}`
+}
