@@ -6,7 +6,7 @@
 @external('env', 'meet')
 declare function meetThreads(threads: i32): i32
 
-/** Bytes of a thread's own: a word that beats; at 64 a row's addresses (gates.ts); at 128 a tile (gemm.ts). */
+/** Bytes of a thread's own: a word that beats; at 64 a row's addresses, gates.ts; at 128 a tile, gemm.ts. */
 export const EACH: i32 = 256
 
 let own: usize = 0

@@ -1,8 +1,8 @@
 // The memory of the simd device: one WebAssembly memory, of which tensors are typed arrays. Their byteOffset
 // is the address that kernels take.
 //
-// It has its whole size from the beginning, as much address space as there is to be had up to 4 GiB, and never
-// grows: growing would pull the arrays from under a page that may not share memory, and a thread that waits
+// It has its whole size from the beginning, as much address space as there is up to 4 GiB, and never grows:
+// growing would pull the arrays from under a page that may not share memory, and a thread that waits
 // inside a kernel does not learn of it (V8 in Node 20 then calls its loads out of bounds). The system gives
 // a page of real memory when it is first written. Next: ../cpu/pool.ts, which asks for arrays here once and
 // then uses them again.

@@ -36,7 +36,9 @@ export function movingLoops(jobs: Jobs): Moving {
 
     place(y, x, ix, start, strides, shape) {
       const walk = mergedAxes(shape, [strides])
-      if (walk) move(addressOf(y, start), walk.strides[0], addressOf(x, ix), stridesOf(walk.sizes), walk.sizes)
+      if (walk) {
+        move(addressOf(y, start), walk.strides[0], addressOf(x, ix), stridesOf(walk.sizes), walk.sizes)
+      }
     },
 
     // The kernel takes [O, R, I] over R; axes that are reduced or kept side by side are one.

@@ -1,4 +1,5 @@
-// Random numbers on the simd device. Twins: ../random.ts, ../ops/dropout.ts. Next: ../../kernels/simd/philox.ts.
+// Random numbers on the simd device. Twins: ../random.ts, ../ops/dropout.ts.
+// Next: ../../kernels/simd/philox.ts.
 
 import type { FloatArray } from '../device.ts'
 import { addressOf, float, type Jobs, Kind } from './jobs.ts'
