@@ -31,14 +31,16 @@ export function movingLoops(jobs: Jobs): Moving {
   return {
     window(y, x, start, strides, shape) {
       const walk = mergedAxes(shape, [strides])
-      if (walk) move(y.byteOffset, stridesOf(walk.sizes), addressOf(x, start), walk.strides[0], walk.sizes)
+      if (!walk) return
+      const { sizes, strides: [from] } = walk
+      move(y.byteOffset, stridesOf(sizes), addressOf(x, start), from, sizes)
     },
 
     place(y, x, ix, start, strides, shape) {
       const walk = mergedAxes(shape, [strides])
-      if (walk) {
-        move(addressOf(y, start), walk.strides[0], addressOf(x, ix), stridesOf(walk.sizes), walk.sizes)
-      }
+      if (!walk) return
+      const { sizes, strides: [to] } = walk
+      move(addressOf(y, start), to, addressOf(x, ix), stridesOf(sizes), sizes)
     },
 
     // The kernel takes [O, R, I] over R; axes that are reduced or kept side by side are one.
