@@ -122,6 +122,8 @@ export interface Device {
   accumulate(target: View, x: View): void
 
   // Ops that do the work of many; without them the same is composed of the primitives above
+  /** y = x weight^T + bias; x [N, in], weight [out, in], bias [out], y [N, out] */
+  affine?(x: View, weight: View, bias: View): Memory
   /** y_i = x_i (u_i > limit ? factor : 0), with u as `uniform` draws it */
   dropout?(
     x: View, limit: number, factor: number, key: readonly [number, number], counter: number,

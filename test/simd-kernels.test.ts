@@ -9,6 +9,7 @@ import { dropout } from '../src/ops/dropout.ts'
 import { add, exp, mul } from '../src/ops/elementwise.ts'
 import { gather, scatterAdd } from '../src/ops/gather.ts'
 import { crossEntropy } from '../src/ops/loss.ts'
+import { affine } from '../src/ops/matmul.ts'
 import { broadcastTo, concat, flip, pad, reshape, reverseTime, slice, transpose } from '../src/ops/move.ts'
 import { layerNorm, rmsNorm } from '../src/ops/norm.ts'
 import { max, sum } from '../src/ops/reduce.ts'
@@ -99,6 +100,29 @@ test('random numbers: the bits of Philox, wherever the stream is entered; dropou
     }
     const [a, b] = await both((device) => dropout(made(device, [n], 1), 0.3, random(n)))
     near(a, b, 0, `dropout of ${n}`)
+  }
+})
+
+test('affine as one op: value and gradients', async () => {
+  const cases = [[[5], 3], [[2, 7], 9], [[3, 5, 64], 65], [[257, 33], 89], [[6, 300], 4]] as const
+  for (const [shape, outputs] of cases) {
+    const on = async (device: Device) => {
+      using tape = new Tape()
+      const inputs = shape.at(-1)!
+      const [x, weight, bias] = [normal(device, shape), normal(device, [outputs, inputs]),
+        slice(normal(device, [outputs + 1]), 0, 1)]
+      const y = affine(x, weight, bias)
+      const kinds = tape.records.map(({ op }) => op)
+      assert.is(kinds.includes('affine'), device === simd)
+      const grads = tape.gradients(sum(mul(y, y)), [x, weight, bias])
+      return await Promise.all([y, ...grads].map(async (each) => Array.from(await each.read())))
+    }
+    const [found, wanted] = [await on(simd), await on(judge)]
+    found.forEach((list, k) => {
+      const most = Math.max(...wanted[k].map(Math.abs))
+      const off = Math.max(...list.map((v, i) => Math.abs(v - wanted[k][i]))) / most
+      assert.ok(off < 1e-6, `[${shape}] to ${outputs}: list ${k} is ${off} off`)
+    })
   }
 })
 

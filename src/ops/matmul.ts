@@ -3,10 +3,12 @@
 //   dA = dC B^T        dB = A^T dC
 //
 // Both are matrix products again, and since a transpose is only a flag, nothing is copied. Leading axes are a
-// batch and broadcast. `affine` is what layers use: y = x W^T + b with W [out, in], PyTorch's layout.
+// batch and broadcast. `affine` is what layers use: y = x W^T + b with W [out, in], PyTorch's layout. A
+// device may have it as one op.
 // Next: nn/elman.ts, where it is used; cpu/matmul.ts, how it is computed.
 
 import { check, show } from '../check.ts'
+import { mayFuse } from '../context.ts'
 import { broadcastShapes, sizeOf } from '../shape.ts'
 import { record } from '../tape.ts'
 import { checkFloats, commonDevice, type Tensor } from '../tensor.ts'
@@ -71,8 +73,22 @@ export function affine(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
     `affine: x is ${show(x.shape)}, weight is ${show(weight.shape)}; x must end in ${inputs} features`)
   check(!bias || (bias.rank === 1 && bias.shape[0] === outputs), () =>
     `affine: weight is ${show(weight.shape)}, bias is ${show(bias!.shape)}; the bias must be [${outputs}]`)
+  if (bias && x.size > 0 && commonDevice('affine', [x, weight, bias]).affine && mayFuse()) {
+    if (x.rank === 2) return together(x, weight, bias)
+    return reshape(together(reshape(x, [-1, inputs]), weight, bias), [...x.shape.slice(0, -1), outputs])
+  }
   const rows = x.rank === 1 ? reshape(x, [1, -1]) : x
   const y = matmul(rows, weight, { transposeB: true })
   const z = bias ? add(y, bias) : y
   return x.rank === 1 ? reshape(z, [-1]) : z
+}
+
+/** The same as one op, for x [N, in]: dx = dy W, dW = dy^T x, db = the sum of dy over its rows. */
+function together(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  const result = { memory: x.device.affine!(x, weight, bias), shape: [x.shape[0], weight.shape[0]] }
+  return record('affine', [x, weight, bias], result, (dy) => [
+    () => matmul(dy, weight),
+    () => matmul(dy, x, { transposeA: true }),
+    () => sumTo(dy, bias.shape),
+  ])
 }

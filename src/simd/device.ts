@@ -2,13 +2,15 @@
 // WebAssembly SIMD, shared out to threads. Next: loops.ts; heap.ts; open.ts, which opens one.
 
 import { CpuDevice } from '../cpu/device.ts'
+import { matrix } from '../cpu/operands.ts'
 import { Pool } from '../cpu/pool.ts'
 import type { Device, FlatOps, FloatArray, Memory, RowOps, View } from '../device.ts'
 import { sizeOf } from '../shape.ts'
 import { SimdFlat } from './flat.ts'
 import type { Heap } from './heap.ts'
-import type { Jobs } from './jobs.ts'
+import { addressOf, type Jobs } from './jobs.ts'
 import { simdLoops } from './loops.ts'
+import { Products } from './product.ts'
 import { draw } from './random.ts'
 import { SimdRows } from './rows.ts'
 
@@ -27,17 +29,32 @@ export class SimdDevice extends CpuDevice implements Simd {
   readonly rows: RowOps
   readonly flat: FlatOps
   private readonly jobs: Jobs
+  private readonly products: Products
 
   constructor(heap: Heap, jobs: Jobs, multiplyAdd: boolean) {
+    const products = new Products(heap, jobs)
     const scalar = () => heap.allocate('float32', 1) as Float32Array
     super('float32', {
-      name: 'simd', pool: new Pool(heap), loops: simdLoops(heap, jobs), scalars: [scalar(), scalar()],
+      name: 'simd', pool: new Pool(heap), loops: simdLoops(heap, jobs, products),
+      scalars: [scalar(), scalar()],
     })
     this.jobs = jobs
+    this.products = products
     this.threads = jobs.threads
     this.multiplyAdd = multiplyAdd
     this.rows = new SimdRows(this.lent, jobs)
     this.flat = new SimdFlat(this.lent, jobs, heap)
+  }
+
+  affine(x: View, weight: View, bias: View): Memory {
+    const [N, K] = x.shape
+    const [M] = weight.shape
+    const [X, W, start] = [x, weight, bias].map((view) => this.lent.floats('affine', view))
+    const y = this.lent.take(N * M)
+    this.products.multiply(
+      y.data as FloatArray, 0, matrix(X, x, false), matrix(W, weight, true), N, M, K,
+      addressOf(start, bias.offset))
+    return y
   }
 
   dropout(
