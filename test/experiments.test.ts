@@ -29,6 +29,22 @@ test('narma10: for seeds nobody chose, and the same numbers for the same seed', 
   }
 })
 
+for (const [name, seed] of [
+  ['jordan-cycle', 100], ['elman-letters', 100], ['latch', 100], ['bidirectional', 100], ['exploding-wall', 1],
+] as const) {
+  test(`${name}: for a seed nobody chose, with a picture`, async () => {
+    const { measures, passed, picture } = await run(name, seed)
+    assert.ok(Object.values(passed).every(Boolean), JSON.stringify({ measures, passed }))
+    assert.ok(picture)
+    parseXml(drawChart(name, picture).svg)
+  })
+}
+
+test('a wall that is met with another rate or clip is another wall: its parts can fail', async () => {
+  const { measures } = await run('exploding-wall', 1)
+  assert.ok(measures.lowest > 0.05 && measures.longestStep > 20 * measures.clippedStep)
+})
+
 test('every experiment says what its parts are in few words', () => {
   for (const { name, shows, rule, source, seeds } of experiments) {
     assert.match(name, /^[a-z0-9]+(-[a-z0-9]+)*$/)

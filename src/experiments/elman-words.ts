@@ -17,9 +17,8 @@ import { rowsOf } from './teach.ts'
 export const elmanWords: Experiment = {
   name: 'elman-words',
   shows: 'a net that predicts letters finds where words begin; one that predicts words finds nouns and verbs',
-  rule: 'root mean squared error at word onset / inside words >= 1.5; the top split of the clustered mean ' +
-    'hidden states agrees >= 90 % with noun / verb',
-  source: 'Elman 1990, "Discovering the notion word", "Discovering lexical classes"',
+  rule: 'error at word onset / inside words >= 1.5; the top split agrees >= 90 % with noun / verb',
+  source: 'Elman 1990, "Discovering the notion word" and "Discovering lexical classes from word order"',
   seeds: SEEDS,
   async run({ seed, device, tell }) {
     const told = { seed, device, tell }
@@ -67,7 +66,7 @@ async function boundaries({ seed, device, tell }: Told) {
   const net = elmanNet({ inputs: 5, hidden: 20, outputs: 5, seed, device })
   const streams = Array.from({ length: STREAMS }, () => Array.from(story(rng, 127).join(''), code))
   const watch = (line: string): Promise<void> => tell(`letters: ${line}`)
-  await readOn(net, { streams, window: 20, updates: 600, learningRate: 0.01, watch })
+  await readOn(net, { streams, window: 20, updates: 1000, learningRate: 0.01, watch })
   const words = story(rng, 1000)
   const letters = words.join('')
   const starts = new Set<number>()

@@ -23,8 +23,7 @@ const [RATE, CLIP, UPDATES] = [0.05, 1, 200]
 export const explodingWall: Experiment = {
   name: 'exploding-wall',
   shows: 'where a unit passes between two attractors the gradient explodes; clipped, descent survives it',
-  rule: 'at w = 4.69, b = -2.42 error 0.212757 and gradient (-231.12, -374.37); from (5, -2.2) the longest ' +
-    'step > 0.5 unclipped, <= 0.05 clipped; later the lowest error > 0.05 unclipped, < 0.01 clipped',
+  rule: 'error 0.212757, gradient (-231.12, -374.37) at (4.69, -2.42); clipped descent gets below 0.01',
   source: 'Pascanu, Mikolov and Bengio 2013, section 2.3 and algorithm 1',
   seeds: [1],
   async run({ tell }) {
