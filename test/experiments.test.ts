@@ -30,7 +30,8 @@ test('narma10: for seeds nobody chose, and the same numbers for the same seed', 
 })
 
 for (const [name, seed] of [
-  ['jordan-cycle', 100], ['elman-letters', 100], ['latch', 100], ['bidirectional', 100], ['exploding-wall', 1],
+  ['jordan-cycle', 100], ['elman-letters', 100], ['latch', 100], ['bidirectional', 100],
+  ['exploding-wall', 1],
 ] as const) {
   test(`${name}: for a seed nobody chose, with a picture`, async () => {
     const { measures, passed, picture } = await run(name, seed)

@@ -124,7 +124,7 @@ const oneHot = (word: number): number[] => LEXICON.map((_, k) => Number(k === wo
 async function classes({ seed, device, tell }: Told): Promise<{ tree: Dendrogram, agreement: number }> {
   const rng = random(seed)
   const V = LEXICON.length
-  const net = elmanNet({ inputs: V, hidden: H, outputs: V, seed, device, init: 0.5 })
+  const net = elmanNet({ inputs: V, hidden: H, outputs: V, seed, device, init: 0.8 })
   const streams = Array.from({ length: 25 }, () => sentences(rng, 400).map(oneHot)) // 10,000 sentences
   const watch = (line: string): Promise<void> => tell(`words: ${line}`)
   await readOn(net, { streams, window: 10, updates: 600, learningRate: 0.005, watch })

@@ -32,7 +32,7 @@ const STARTS = 10 // of each plan, anywhere
 export const jordanCycle: Experiment = {
   name: 'jordan-cycle',
   shows: 'one net, several plans: each plan is a limit cycle that the net falls back to',
-  rule: 'distance to the cycle < 0.05 after 50 free loops, and again after a push of 0.2; plans without error',
+  rule: 'distance to the cycle < 0.05 after 50 loops, and again after a push of 0.2; plans without error',
   source: 'Jordan 1986, "Attractor dynamics and parallelism in a connectionist sequential machine"',
   seeds: SEEDS,
   async run({ seed, device, tell }) {
