@@ -68,7 +68,7 @@ const usage: [args: string, line: RegExp][] = [
   ['train --optimizer adm', /^--optimizer adm: must be one of .*; did you mean adam\?$/],
   ['train --schedule cos', /^--schedule cos: must be one of .*; did you mean cosine\?$/],
   ['train --corpus moby', /^--corpus moby: must be one of moby-dick; did you mean moby-dick\?$/],
-  ['train --device abacus', /^--device abacus: must be one of auto, cpu, gpu$/],
+  ['train --device abacus', /^--device abacus: must be one of auto, cpu, simd, gpu$/],
   ['train text.txt', /^train: text.txt is left over; options begin with --$/],
   ['train --json=yes', /^--json: takes no value$/],
   ['train --steps 1 --minutes 1', /^train: --steps, --minutes exclude each other/],

@@ -51,7 +51,7 @@ test('--help names every command, and each has its own with an example; --versio
 test('training, told in plain lines: what, how far, a sample, validation, saved, what next', () => {
   const out = good(...onText, '--steps', '12', '--out', 'plain')
   assert.match(out, /^text\.txt: [\d,]+ characters to train on, [\d,]+ held out, \d+ different ones\n/)
-  assert.match(out, /\nlstm: 1 x 8 units, embedding 4, [\d,]+ parameters, on cpu\n/)
+  assert.match(out, /\nlstm: 1 x 8 units, embedding 4, [\d,]+ parameters, on simd\n/)
   assert.match(out, /\nbatch 4, window 8, horizon 8, clip 5, adam at 0\.004\n/)
   assert.match(out, new RegExp('\nstep 12  100 %  loss [\\d.]+  [\\d.]+ bits/char  norm [\\d.]+  ' +
     'clipped 0 %  [\\d,]+ tok/s  \\d+s in all\n'))

@@ -64,7 +64,7 @@ test('--json: one JSON object and nothing else on stdout', () => {
 test('in words', () => {
   const { stdout, stderr, status } = run(['devices'], root)
   assert.is(status, 0, stderr)
-  assert.match(stdout, /^cpu {2}\S.*, \d+ threads\n/)
+  assert.match(stdout, /^cpu {2}\S.*, \d+ threads\nsimd WebAssembly SIMD, with(out)? multiply-add, \d+ threads?\n/)
   assert.match(stdout, /\n--device auto takes /)
   if (!hasSwiftShader) return
   assert.match(stdout, `
@@ -90,17 +90,17 @@ test('where nothing is installed: the cpu, and what to install', () => {
   assert.equal([listed.stderr, listed.status], ['', 0])
   const { adapters, auto, gpu, start, notes } = JSON.parse(listed.stdout) as Listed
   assert.equal({ adapters, auto, gpu, start, notes },
-    { adapters: [], auto: 'cpu', gpu: null, start: null, notes: [note] })
+    { adapters: [], auto: 'simd', gpu: null, start: null, notes: [note] })
   const { stdout } = run(['devices'])
-  assert.match(stdout, `\n\n--device auto takes the cpu; there is no gpu\n\n${note}\n`)
+  assert.match(stdout, `\n\n--device auto takes simd; there is no gpu\n\n${note}\n`)
   const refused = run([...train, '--device', 'gpu'])
   assert.equal([refused.stdout, refused.stderr, refused.status], ['', `unrolled: ${note}\n`, 1])
 })
 
-test('auto without a package takes the cpu in silence', () => {
+test('auto without a package takes simd in silence', () => {
   const { stdout, stderr, status } = run([...train, '--device', 'auto'])
   assert.equal([stderr, status], ['', 0])
-  assert.match(stdout, ' on cpu')
+  assert.match(stdout, ' on simd')
 })
 
 test('without the software adapter, one line says how to get it', () => {
@@ -134,6 +134,12 @@ test('options that do not go together, names that nothing has', () => {
   }
   assert.equal(refused(['--device', 'cpu', '--adapter', 'x']),
     [2, 'unrolled: --adapter chooses among gpus; it does not go with --device cpu'])
+  assert.equal(refused(['--device', 'simd', '--adapter', 'x']),
+    [2, 'unrolled: --adapter chooses among gpus; it does not go with --device simd'])
+  assert.equal(refused(['--device', 'cpu', '--threads', '2']),
+    [2, 'unrolled: --threads is for the simd device; it does not go with --device cpu'])
+  assert.equal(refused(['--adapter', 'x', '--threads', '2']),
+    [2, 'unrolled: --threads is for the simd device; it does not go with --adapter'])
   assert.equal(refused(['--adapter', '']),
     [2, 'unrolled: --adapter "": must be part of the name of an adapter'])
   const [status, line] = refused(['--adapter', 'abacus'])

@@ -66,7 +66,7 @@ const found = (x: number, holds: boolean): Outcome =>
 const madeUp = (name: string, run: Experiment['run'], seeds = [1]): Experiment =>
   ({ name, shows: 'a thing', rule: 'x < 1 | y', source: 'nobody 1900', seeds, run })
 const options = {
-  name: undefined, list: false, all: true, seed: undefined, device: 'cpu', adapter: undefined,
+  name: undefined, list: false, all: true, seed: undefined, device: 'cpu', adapter: undefined, threads: undefined,
   out: join(folder, 'all'),
 } as const
 

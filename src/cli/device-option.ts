@@ -1,5 +1,6 @@
-// Where a command computes: --device and --adapter, and the device that they open. auto takes a graphics card
-// where there is one, else the cpu; gpu takes a card, else a driver that computes on the cpu, and says so.
+// Where a command computes: --device with --adapter or --threads, and the device that they open. auto takes a
+// graphics card where there is one, else simd; gpu takes a card, else a driver that computes on the processor,
+// and says so.
 // Read next: ../gpu/node-provider.ts, how adapters are found; devices.ts, which lists them.
 
 import { cpu } from '../cpu/device.ts'
@@ -7,12 +8,16 @@ import type { Device } from '../device.ts'
 import { NoAdapterError } from '../gpu/adapter.ts'
 import { describeAdapter, hasDawn, mayHaveHardware, requestAdapter } from '../gpu/node-provider.ts'
 import { gpu } from '../gpu/open.ts'
+import { hasSimd, simd } from '../simd/open.ts'
 import { type OptionTable, UsageError } from './options.ts'
 
 export const deviceOptions = {
   device: {
-    type: 'choice', choices: ['auto', 'cpu', 'gpu'], default: 'auto',
-    help: 'where to compute; auto takes a graphics card where there is one, gpu also a software adapter',
+    type: 'choice', choices: ['auto', 'cpu', 'simd', 'gpu'], default: 'auto',
+    help: 'where to compute: plain loops, WebAssembly, WebGPU; auto takes a graphics card or simd',
+  },
+  threads: {
+    type: 'count', max: 64, help: 'threads of the simd device; by default as many as the machine runs at once',
   },
   adapter: {
     type: 'text', value: 'NAME', help: 'part of the name of the gpu to take; npx unrolled devices lists them',
@@ -20,7 +25,8 @@ export const deviceOptions = {
 } as const satisfies OptionTable
 
 export interface DeviceValues {
-  readonly device: 'auto' | 'cpu' | 'gpu'
+  readonly device: 'auto' | 'cpu' | 'simd' | 'gpu'
+  readonly threads: number | undefined
   readonly adapter: string | undefined
 }
 
@@ -29,13 +35,20 @@ export interface DeviceValues {
  * @throws UsageError when they exclude each other
  * @throws UnrolledError, one line with the remedy, when there is no such device or it does not work
  */
-export async function openDevice({ device, adapter }: DeviceValues): Promise<Device> {
+export async function openDevice({ device, threads, adapter }: DeviceValues): Promise<Device> {
   if (adapter === '') throw new UsageError('--adapter "": must be part of the name of an adapter')
-  if (device === 'cpu' && adapter !== undefined) {
-    throw new UsageError('--adapter chooses among gpus; it does not go with --device cpu')
+  if ((device === 'cpu' || device === 'simd') && adapter !== undefined) {
+    throw new UsageError(`--adapter chooses among gpus; it does not go with --device ${device}`)
+  }
+  if (threads !== undefined && (device === 'cpu' || device === 'gpu' || adapter !== undefined)) {
+    throw new UsageError('--threads is for the simd device; it does not go with ' +
+      (adapter === undefined ? `--device ${device}` : '--adapter'))
   }
   if (device === 'cpu') return cpu()
-  if (device === 'auto' && adapter === undefined) return await openHardware() ?? cpu()
+  if (device === 'simd' || threads !== undefined) return simd({ threads })
+  if (device === 'auto' && adapter === undefined) {
+    return await openHardware() ?? (hasSimd() ? simd() : cpu())
+  }
   const { name, driver, kind } = describeAdapter(await requestAdapter({ adapter }))
   if (kind === 'software') {
     const why = adapter === undefined ? 'no graphics card was found; computing on' : 'computing on'

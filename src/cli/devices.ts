@@ -8,6 +8,7 @@ import { UnrolledError } from '../check.ts'
 import { printable } from '../data/printable.ts'
 import { type AdapterInfo, inOneLine } from '../gpu/adapter.ts'
 import { listAdapters, softwareStartLine } from '../gpu/node-provider.ts'
+import { hasSimd, simd } from '../simd/open.ts'
 import { say } from './common.ts'
 import { defineCommand, type Values } from './options.ts'
 
@@ -25,6 +26,8 @@ const FEATURES = ['shader-f16', 'subgroups', 'timestamp-query']
 
 interface Found {
   readonly cpu: string
+  /** the simd device on it; null where the engine has no WebAssembly SIMD */
+  readonly simd: string | null
   readonly adapters: readonly AdapterInfo[]
   /** what --device auto and --device gpu take; null: nothing */
   readonly auto: string
@@ -57,16 +60,26 @@ async function look(): Promise<Found> {
   }
   const card = adapters.find(({ kind }) => kind === 'hardware')
   const gpu = card ?? adapters.find(() => true)
+  const simd = await describeSimd()
   return {
     cpu: `${printable(cpus()[0]?.model.trim() || process.arch)}, ${availableParallelism()} threads`,
-    adapters, auto: card?.name ?? 'cpu', gpu: gpu?.name ?? null, start, notes,
+    simd, adapters, auto: card?.name ?? (simd ? 'simd' : 'cpu'), gpu: gpu?.name ?? null, start, notes,
   }
 }
 
-function inWords({ cpu, adapters, auto, gpu, start, notes }: Found): string[] {
+async function describeSimd(): Promise<string | null> {
+  if (!hasSimd()) return null
+  const device = await simd()
+  device.close()
+  const threads = device.threads === 1 ? '1 thread' : `${device.threads} threads`
+  return `WebAssembly SIMD, ${device.multiplyAdd ? 'with' : 'without'} multiply-add, ${threads}`
+}
+
+function inWords({ cpu, simd, adapters, auto, gpu, start, notes }: Found): string[] {
   const taken = `--device auto takes ${auto === 'cpu' ? 'the cpu' : auto}`
   return [
     `cpu  ${cpu}`,
+    ...(simd === null ? [] : [`simd ${simd}`]),
     ...adapters.flatMap((adapter) => [`gpu  ${inOneLine(adapter)}`, ...details(adapter)]),
     '', gpu === null ? `${taken}; there is no gpu` : `${taken}, --device gpu ${gpu}`,
     ...(start === null ? [] : ['', 'Node itself started with the packaged software adapter:', `  ${start}`]),

@@ -21,7 +21,7 @@ import { dependsOnEnd, trainCommand, type TrainValues } from './train-options.ts
 import { resolved } from './train-plan.ts'
 
 const ENDS = ['steps', 'epochs', 'minutes'] as const
-const BESIDE = ['resume', ...ENDS, 'saveEvery', 'json', 'device', 'adapter', 'data', 'valid', 'test']
+const BESIDE = ['resume', ...ENDS, 'saveEvery', 'json', 'device', 'threads', 'adapter', 'data', 'valid', 'test']
 
 /** Options that say how a run is watched, or where it lies, rather than what is computed, and where. */
 const NOT_KEPT = ['resume', 'out', 'json']
@@ -82,8 +82,9 @@ export function resume(dir: string, values: TrainValues, given: ReadonlySet<stri
   const kept: Record<string, unknown> = { ...notes.options }
   if (ends.length > 0) for (const key of ENDS) delete kept[key]
   if (given.has('data')) delete kept.corpus
-  if (given.has('device') || given.has('adapter')) {
+  if (['device', 'threads', 'adapter'].some((name) => given.has(name))) {
     delete kept.device
+    delete kept.threads
     delete kept.adapter
   }
   for (const key of given) kept[key] = values[key as keyof TrainValues]
