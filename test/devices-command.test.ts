@@ -48,9 +48,9 @@ test('--json: one JSON object and nothing else on stdout', () => {
   assert.is(stdout.trimEnd().split('\n').length, 1)
   const listed = JSON.parse(stdout) as Listed
   assert.match(listed.cpu, /, \d+ threads$/)
-  assert.ok(listed.auto === 'cpu' || listed.adapters.some(({ name, kind }) =>
+  assert.ok(listed.auto === 'simd' || listed.adapters.some(({ name, kind }) =>
     name === listed.auto && kind === 'hardware'))
-  assert.is(listed.gpu, listed.auto === 'cpu' ? listed.adapters[0]?.name ?? null : listed.auto)
+  assert.is(listed.gpu, listed.auto === 'simd' ? listed.adapters[0]?.name ?? null : listed.auto)
   if (!hasSwiftShader) return
   const found = listed.adapters.find(({ name }) => name.startsWith('swiftshader'))
   assert.is(found?.kind, 'software')
