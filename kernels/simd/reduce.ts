@@ -68,7 +68,7 @@ export function sumOfRow(x: usize, n: i32): f64 {
   return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1)
 }
 
-export function largestOfRow(x: usize, n: i32): f32 {
+function largestOfRow(x: usize, n: i32): f32 {
   const least = f32x4.splat(<f32>-Infinity)
   let most = least
   for (; n >= 4; n -= 4, x += 16) most = f32x4.max(most, v128.load(x))
