@@ -95,7 +95,7 @@ export {
 export type { EchoStateWeights, WeightOptions } from './reservoir/echo-state-weights.ts'
 export { leastSquares } from './reservoir/least-squares.ts'
 export {
-  addProduct, orthogonalMatrix, randomMatrix, scaled, sparse, type SparseMatrix, spectralRadius,
+  addProduct, orthogonalMatrix, randomMatrix, scaled, sparse, type SparseMatrix, spectralNorm, spectralRadius,
 } from './reservoir/matrices.ts'
 export {
   type Learner, recursiveLeastSquares, type RecursiveOptions,
@@ -134,3 +134,6 @@ export {
   decodeSafetensors, encodeSafetensors, type FileType, type HostTensor, type SafetensorsContents,
 } from './io/safetensors.ts'
 export { type FlowEntry, formatFlow, type GradientFlow, gradientFlow } from './inspect/flow.ts'
+export { type JacobianNorms, jacobianNorms, type JacobianOptions } from './inspect/jacobians.ts'
+export { recurrentMatrices, type RecurrentMatrix } from './inspect/recurrent-matrices.ts'
+export { saturation, type Saturation } from './inspect/saturation.ts'
