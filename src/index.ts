@@ -94,6 +94,8 @@ export {
 } from './reservoir/echo-state.ts'
 export type { EchoStateWeights, WeightOptions } from './reservoir/echo-state-weights.ts'
 export { leastSquares } from './reservoir/least-squares.ts'
+export { liquid, type Liquid, type LiquidResult, type LiquidRun } from './reservoir/liquid.ts'
+export { afterPause, type Column, type ColumnOptions, type Synapses } from './reservoir/liquid-column.ts'
 export {
   addProduct, orthogonalMatrix, randomMatrix, scaled, sparse, type SparseMatrix, spectralNorm, spectralRadius,
 } from './reservoir/matrices.ts'

@@ -9,6 +9,7 @@ import { explodingWall } from './exploding-wall.ts'
 import { hopfieldRecall } from './hopfield-recall.ts'
 import { jordanCycle } from './jordan-cycle.ts'
 import { latch } from './latch.ts'
+import { liquid } from './liquid.ts'
 import { mackeyGlass } from './mackey-glass.ts'
 import { memoryCapacity } from './memory-capacity.ts'
 import { narma10 } from './narma10.ts'
@@ -24,5 +25,6 @@ export const experiments: readonly Experiment[] = [
   mackeyGlass,
   memoryCapacity,
   narma10,
+  liquid,
   explodingWall,
 ]

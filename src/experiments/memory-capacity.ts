@@ -110,7 +110,7 @@ function chart(functions: readonly (readonly number[])[], capacities: readonly n
         dashed: k === 0,
       })),
       words: labels.map((text, k) => {
-        const height = k === 0 ? 0.7 : 0.4
+        const height = [0.7, 0.2, 0.55, 0.3][k]
         const delay = functions[k].findIndex((share) => share < height) + 1
         return { at: [delay, height], text, side: k === 1 ? 'left' as const : 'right' as const, ink: INKS[k] }
       }),
