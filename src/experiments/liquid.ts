@@ -3,8 +3,8 @@
 // moved by 4 ms or so. Four linear readouts look at the state at its end, and say which templates there were.
 //
 // The last segment is still in the spikes; the one before only in what synapses remember (facilitation lasts
-// 1.2 s, depression 1.1 s) and in what still goes round. With the paper's weights that is little, and luck with
-// the templates counts for more; what each parameter does is measured. Read next: ../reservoir/liquid.ts.
+// 1.2 s, depression 1.1 s) and in what still goes round. With the paper's weights that is little, and luck
+// with the templates counts for more; each parameter's effect is measured. Read next: ../reservoir/liquid.ts.
 
 import type { Chart } from '../inspect/chart.ts'
 import { type Random, random } from '../random.ts'
