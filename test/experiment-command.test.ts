@@ -66,8 +66,8 @@ const found = (x: number, holds: boolean): Outcome =>
 const madeUp = (name: string, run: Experiment['run'], seeds = [1]): Experiment =>
   ({ name, shows: 'a thing', rule: 'x < 1 | y', source: 'nobody 1900', seeds, run })
 const options = {
-  name: undefined, list: false, all: true, seed: undefined, device: 'cpu', adapter: undefined, threads: undefined,
-  out: join(folder, 'all'),
+  name: undefined, list: false, all: true, seed: undefined, device: 'cpu', adapter: undefined,
+  threads: undefined, out: join(folder, 'all'),
 } as const
 
 test('--all: a table for people and one for programs; a failure gives code 1, all others run', async () => {
