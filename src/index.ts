@@ -103,8 +103,10 @@ export {
   type Learner, recursiveLeastSquares, type RecursiveOptions,
 } from './reservoir/recursive-least-squares.ts'
 
+export { type ActivationPenalty, activationPenalty } from './train/penalty.ts'
 export {
-  type Bptt, bptt, type Held, type Net, type TruncatedBptt, truncatedBptt, type TruncationOptions,
+  type Activity, type Bptt, bptt, type Held, type Net, type TruncatedBptt, truncatedBptt,
+  type TruncationOptions,
 } from './train/bptt.ts'
 export { clipByGlobalNorm, clipByNorm, clipByValue, type Clipped, requireFinite } from './train/clip.ts'
 export {

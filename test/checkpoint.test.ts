@@ -33,16 +33,32 @@ const V = 6
 const draw = random(5)
 const ids = Int32Array.from({ length: 121 }, () => draw.integer(V)) // 3 streams: 9 windows of 4 in a pass
 
-type Kind = { cell?: CellName, horizon?: number, optimizer?: TrainOptions['optimizer'], f64?: boolean }
+interface Kind {
+  cell?: CellName
+  horizon?: number
+  optimizer?: TrainOptions['optimizer']
+  f64?: boolean
+  /** all that can be dropped, and a penalty */
+  regular?: boolean
+}
+
+const regularisers = {
+  variational: true, inputDropout: 0.1, stateDropout: 0.2, weightDrop: 0.5, recurrentDropout: 0.1,
+  zoneout: 0.1, zoneoutCell: 0.3,
+}
 
 /** A training of a small net, always of the same seed. */
-function begin({ cell = 'lstm', horizon, optimizer = adam({ learningRate: 0.01 }), f64 = false }: Kind = {}) {
+function begin(kind: Kind = {}) {
+  const { cell = 'lstm', horizon, optimizer = adam({ learningRate: 0.01 }), f64, regular } = kind
   const device = cpu({ precision: f64 ? 'float64' : 'float32' })
-  const form = { cell, symbols: V, embed: 3, hidden: 5, layers: 2, dropout: 0.4 }
+  const form = {
+    cell, symbols: V, embed: 3, hidden: 5, layers: 2, dropout: 0.4, ...(regular && regularisers),
+  }
   const model = languageModel(form, { device, rng: random(2) })
   const training = new Training({
     model, ids, batch: 3, window: 4, ...horizon === undefined ? {} : { horizon }, clip: 0.5, optimizer,
     schedule: cosine({ total: 40 }), rng: random(1), stop: { steps: 40 },
+    ...(regular && { penalty: { alpha: 2, beta: 1 } }),
   })
   return { training, model, device }
 }
@@ -62,6 +78,7 @@ const bytes = (state: TrainingState) => encodeCheckpoint({ state: { ...state, el
 const kinds: Record<string, () => Kind> = {
   'lstm': () => ({}),
   'lstm, horizon = 2 windows, float64': () => ({ horizon: 8, f64: true }),
+  'lstm with all regularisers, horizon 6': () => ({ horizon: 6, regular: true }),
   'gru, horizon 11, rmsprop': () =>
     ({ cell: 'gru', horizon: 11, optimizer: rmsprop({ learningRate: 0.01 }) }),
   'elman, horizon 5, adagrad': () =>

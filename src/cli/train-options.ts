@@ -34,6 +34,24 @@ export const trainCommand = defineCommand({
       type: 'range', from: 0, below: 1, default: 0,
       help: 'share of values dropped on their way up: into the first layer, between layers, to the head',
     },
+    variational: { type: 'flag', help: 'the masks of --dropout are the same for all steps of a window' },
+    stateDropout: {
+      type: 'range', from: 0, below: 1,
+      help: "share of a layer's last state that its weights do not see, the same for all steps of a window",
+    },
+    weightDrop: {
+      type: 'range', from: 0, below: 1,
+      help: 'share of the recurrent weights left out, the same for all of a window (AWD-LSTM: 0.5)',
+    },
+    recurrentDropout: {
+      type: 'range', from: 0, below: 1, help: 'share of what gates would write that is not written',
+    },
+    zoneout: {
+      type: 'range', from: 0, below: 1, help: 'share of hidden units that keep their last value (0.05)',
+    },
+    zoneoutCell: { type: 'range', from: 0, below: 1, help: "the same of an LSTM's c (0.5)" },
+    ar: { type: 'positive', help: 'weight of the mean square of the last layer, added to the loss (2)' },
+    tar: { type: 'positive', help: 'weight of the mean square of its change from step to step (1)' },
     tie: { type: 'flag', help: "let the head's weight be the embedding's; needs --embed equal to --hidden" },
     init: {
       type: 'positive', help: 'draw every parameter uniform in ±X; by default as PyTorch draws each',
@@ -114,6 +132,7 @@ export function checkTogether(options: TrainValues): void {
   if (minCount !== undefined && unit !== 'word') refuse('--min-count N goes with --unit word')
   if (schedule !== 'decay' && decay !== undefined) refuse('--decay X goes with --schedule decay')
   if (schedule !== 'decay' && decayAfter !== undefined) refuse('--decay-after N goes with --schedule decay')
+  if (options.variational && options.dropout === 0) refuse('--variational goes with --dropout X')
   if (tie && embed !== hidden) {
     refuse(`--tie needs vectors of the hidden size; --embed is ${embed}, --hidden ${hidden}`)
   }

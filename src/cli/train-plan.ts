@@ -7,6 +7,7 @@ import { version } from '../../package.json'
 import { UnrolledError } from '../check.ts'
 import { Streams } from '../data/streams.ts'
 import type { CellName } from '../nn/cells.ts'
+import type { Regularisers } from '../nn/regularised.ts'
 import { random } from '../random.ts'
 import type { LanguageModel, LanguageModelForm } from '../train/language-model.ts'
 import type { TrainOptions } from '../train/loop.ts'
@@ -20,8 +21,16 @@ const optimizers = { adam, adamw, sgd, rmsprop, adagrad }
 
 /** The form of the net; the vocabulary is the text's. */
 export function formOf(options: TrainValues, texts: Texts): LanguageModelForm {
-  const { cell, embed, hidden, layers, dropout, tie: tied } = options
-  return { cell, symbols: texts.vocabulary.size, embed, hidden, layers, dropout, tied }
+  const { cell, embed, hidden, layers, dropout, variational, tie: tied } = options
+  const form = { cell, symbols: texts.vocabulary.size, embed, hidden, layers, dropout, tied }
+  return { ...form, ...(variational && { variational }), ...regularisersOf(options) }
+}
+
+/** Those that were asked for. */
+function regularisersOf(options: TrainValues): Regularisers {
+  const { stateDropout, weightDrop, recurrentDropout, zoneout, zoneoutCell } = options
+  const all = Object.entries({ stateDropout, weightDrop, recurrentDropout, zoneout, zoneoutCell })
+  return Object.fromEntries(all.filter(([, p]) => p !== undefined && p > 0)) as Regularisers
 }
 
 // How many weights a unit has for each of its inputs, or, of those with a projection, has at least.
@@ -54,7 +63,7 @@ export function checkMemory(options: TrainValues, { symbols: V, tied }: Language
 
 /** The loop's options. */
 export function trainOptions(options: TrainValues, texts: Texts, model: LanguageModel): TrainOptions {
-  const { batch, window, horizon, clip, sumSteps, minutes = MINUTES } = options
+  const { batch, window, horizon, clip, sumSteps, ar: alpha, tar: beta, minutes = MINUTES } = options
   const optimizer = optimizers[options.optimizer]({ learningRate: learningRateOf(options) })
   const perEpoch = stepsPerEpoch(options, texts)
   const steps = options.steps ?? (options.epochs === undefined ? undefined : options.epochs * perEpoch)
@@ -62,7 +71,8 @@ export function trainOptions(options: TrainValues, texts: Texts, model: Language
   const stop = steps === undefined ? { minutes } : { steps }
   // Parameters take the first numbers of the seed's stream; dropout draws from a stream of its own.
   const rng = random(options.seed + 2 ** 32)
-  return { model, ids: texts.train, batch, window, horizon, clip, sumSteps, optimizer, schedule, rng, stop }
+  const run = { model, ids: texts.train, batch, window, horizon, clip, sumSteps, penalty: { alpha, beta } }
+  return { ...run, optimizer, schedule, rng, stop }
 }
 
 /** How many windows a pass through the text has. */
@@ -134,8 +144,9 @@ export function beginning(options: TrainValues, texts: Texts, model: LanguageMod
 
 /** The rest of what the numbers depend on, as far as it was asked for. */
 function recipeOf(options: TrainValues) {
-  const { schedule, decay, decayAfter, sumSteps, tie, init, minCount } = resolved(options)
-  return { schedule, decay, decayAfter, sumSteps, tied: tie, init, minCount }
+  const { schedule, decay, decayAfter, sumSteps, tie, init, minCount, ar, tar } = resolved(options)
+  const dropping = { ...(options.variational && { variational: true }), ...regularisersOf(options), ar, tar }
+  return { schedule, decay, decayAfter, sumSteps, tied: tie, init, minCount, ...dropping }
 }
 
 /** Commands that make sense after this run, each a line that can be typed. */

@@ -12,6 +12,7 @@ import { printable } from '../data/printable.ts'
 import { type AnyVocabulary, vocabularyFromJSON } from '../data/words.ts'
 import type { Device } from '../device.ts'
 import { loadParameters } from '../nn/linear.ts'
+import { REGULARISERS, type Regularisers } from '../nn/regularised.ts'
 import { random } from '../random.ts'
 import { CELLS } from '../nn/cells.ts'
 import { type LanguageModel, languageModel, type LanguageModelForm } from '../train/language-model.ts'
@@ -100,13 +101,23 @@ function readForm(
     return typeof value === 'number' && Number.isSafeInteger(value) && value > 0
       ? value : refuse(key, 'a whole number of 1 or more')
   }
-  const { dropout = 0, tied = false } = config
+  const share = (key: string): number => {
+    const value = config[key]
+    return typeof value === 'number' && value >= 0 && value < 1
+      ? value : refuse(key, 'a number from 0 to below 1')
+  }
+  const flag = (key: string): boolean => {
+    const value = config[key] ?? false
+    return typeof value === 'boolean' ? value : refuse(key, 'true or false')
+  }
+  const dropping = REGULARISERS.filter((key) => config[key] !== undefined).map((key) => [key, share(key)])
   return {
     cell: CELLS.find((known) => known === config.cell) ?? refuse('cell', `one of ${CELLS.join(', ')}`),
     symbols, embed: count('embed'), hidden: count('hidden'), layers: count('layers'),
-    dropout: typeof dropout === 'number' && dropout >= 0 && dropout < 1
-      ? dropout : refuse('dropout', 'a number from 0 to below 1'),
-    tied: typeof tied === 'boolean' ? tied : refuse('tied', 'true or false'),
+    dropout: config.dropout === undefined ? 0 : share('dropout'),
+    ...(config.variational !== undefined && { variational: flag('variational') }),
+    ...Object.fromEntries(dropping) as Regularisers,
+    tied: flag('tied'),
   }
 }
 

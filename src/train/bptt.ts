@@ -15,6 +15,7 @@
 // With k1 = k2, the common form, nothing is computed twice. Next: loop.ts.
 
 import { check, checkCount, checkThat, show, UnrolledError } from '../check.ts'
+import { add } from '../ops/elementwise.ts'
 import { concat, slice } from '../ops/move.ts'
 import { Scope, untracked } from '../scope.ts'
 import { type GradientMap, Tape } from '../tape.ts'
@@ -25,9 +26,26 @@ export interface Net<S extends Tree> {
   /** named, in order: parameters({ ... }) */
   readonly parameters: ReadonlyMap<string, Tensor>
   /** xs [T, B, ...] -> outputs [T, B, ...], and the state after the last step */
-  run(xs: Tensor, state: S): { outputs: Tensor, state: S }
+  run(xs: Tensor, state: S): { outputs: Tensor, state: S, activity?: Activity | undefined }
   /** a scalar from outputs and targets of the same steps */
   loss(outputs: Tensor, targets: Tensor): Tensor
+  /** a scalar that is differentiated with the loss, and not told as a part of it: penalty.ts */
+  penalty?(activity: Activity): Tensor
+}
+
+/** What the last layer of a net did, step by step. */
+export interface Activity {
+  /** its outputs [T, B, H] */
+  readonly plain: Tensor
+  /** the same as the head saw them, after dropout */
+  readonly shown: Tensor
+}
+
+/** What gradients are taken of. */
+function objective<S extends Tree>(net: Net<S>, loss: Tensor, activity: Activity | undefined): Tensor {
+  if (!net.penalty) return loss
+  checkThat(activity !== undefined, () => 'bptt: the net has a penalty, but its run gives no activity')
+  return add(loss, net.penalty(activity))
 }
 
 export interface Bptt<S extends Tree> {
@@ -44,9 +62,10 @@ export interface Bptt<S extends Tree> {
 export function bptt<S extends Tree>(
   tape: Tape, net: Net<S>, xs: Tensor, targets: Tensor, state: S,
 ): Bptt<S> {
-  const { outputs, state: last } = net.run(xs, state)
+  const { outputs, state: last, activity } = net.run(xs, state)
   const loss = net.loss(outputs, targets)
-  return { loss, grads: tape.gradients(loss, net.parameters), outputs, state: last }
+  const grads = tape.gradients(objective(net, loss, activity), net.parameters)
+  return { loss, grads, outputs, state: last }
 }
 
 export interface TruncationOptions<S extends Tree> {
@@ -168,9 +187,11 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
       return { loss: result.loss, grads: result.grads }
     }
     const { state: start } = saved[0]
-    const { outputs } = net.run(past ? concat([past, xs]) : xs, start)
-    const loss = net.loss(slice(outputs, 0, outputs.shape[0] - k1), targets)
-    const grads = tape.gradients(loss, net.parameters)
+    const { outputs, activity } = net.run(past ? concat([past, xs]) : xs, start)
+    const recent = (x: Tensor) => slice(x, 0, x.shape[0] - k1)
+    const loss = net.loss(recent(outputs), targets)
+    const active = activity && { plain: recent(activity.plain), shown: recent(activity.shown) }
+    const grads = tape.gradients(objective(net, loss, active), net.parameters)
     untracked(() => {
       carry(xs)
       forget(xs)

@@ -13,16 +13,17 @@ import type { Cell } from '../nn/cell.ts'
 import { type CellName, CELLS, cells } from '../nn/cells.ts'
 import { embedding, type Layer, linear, parameters } from '../nn/linear.ts'
 import { recurrent } from '../nn/recurrent.ts'
+import { REGULARISERS, type Regularisers } from '../nn/regularised.ts'
 import { asLayer, type SequenceLayer } from '../nn/sequence-layers.ts'
-import { dropout as drop } from '../ops/dropout.ts'
+import { dropout as freshDropout, lockedDropout } from '../ops/dropout.ts'
 import { crossEntropy } from '../ops/loss.ts'
 import type { Random } from '../random.ts'
 import { checkOptionNames } from '../suggest.ts'
 import type { Tensor, Tree } from '../tensor.ts'
-import type { Net } from './bptt.ts'
+import type { Activity, Net } from './bptt.ts'
 
 /** The form of a language model: with its vocabulary, all that is needed to build it again. */
-export interface LanguageModelForm {
+export interface LanguageModelForm extends Readonly<Regularisers> {
   readonly cell: CellName
   /** V, the size of the vocabulary */
   readonly symbols: number
@@ -32,6 +33,8 @@ export interface LanguageModelForm {
   readonly layers: number
   /** the probability of dropping a value on its way up: into the first layer, between layers, to the head */
   readonly dropout: number
+  /** whether those are the same for all steps of a window: Gal and Ghahramani 2016 */
+  readonly variational?: boolean
   /** whether the head's weight is the embedding's, one parameter with two uses; needs embed = hidden */
   readonly tied?: boolean
 }
@@ -46,6 +49,8 @@ export interface SequenceModel extends Net<Tree> {
   initial(batch: number): Tree
   /** symbols [T, B] int32 -> logits [T, B, V]; with a generator, dropout is on */
   run(symbols: Tensor, state: Tree, rng?: Random): { outputs: Tensor, state: Tree }
+  /** the same, and what the last layer did: for a penalty on it, which a model without this cannot have */
+  observe?(symbols: Tensor, state: Tree, rng?: Random): { outputs: Tensor, state: Tree, activity: Activity }
   /** the mean cross-entropy in nats; targets of -1 count for nothing */
   loss(logits: Tensor, targets: Tensor): Tensor
 }
@@ -64,6 +69,8 @@ export interface SequenceModelParts {
   head: Layer
   /** the probability of dropping a value before the layers, and again before the head; 0 by default */
   dropout?: number
+  /** whether its masks are the same for all steps */
+  variational?: boolean
 }
 
 /**
@@ -72,8 +79,9 @@ export interface SequenceModelParts {
  * @throws UnrolledError if no part has a parameter
  */
 export function sequenceModel(parts: SequenceModelParts): SequenceModel {
-  checkOptionNames('sequenceModel', parts, ['embedding', 'rnn', 'head', 'dropout'])
-  const { embedding, head, dropout = 0 } = parts
+  checkOptionNames('sequenceModel', parts, ['embedding', 'rnn', 'head', 'dropout', 'variational'])
+  const { embedding, head, dropout = 0, variational = false } = parts
+  const drop = variational ? lockedDropout : freshDropout
   const rnn = asLayer(parts.rnn)
   const all = parameters({ embedding, rnn, head })
   const [first] = all.values()
@@ -83,11 +91,18 @@ export function sequenceModel(parts: SequenceModelParts): SequenceModel {
     parameters: all,
     initial: rnn.initial,
     run(symbols, state, rng) {
-      const dropped = (x: Tensor): Tensor => rng && dropout > 0 ? drop(x, dropout, rng) : x
-      const result = rnn(dropped(embedding(symbols)), { state, rng })
-      return { outputs: head(dropped(result.outputs)), state: result.state }
+      const { outputs, state: last } = observe(symbols, state, rng)
+      return { outputs, state: last }
     },
+    observe,
     loss: (logits, targets) => crossEntropy(logits, targets, { ignoreIndex: -1 }),
+  }
+
+  function observe(symbols: Tensor, state: Tree, rng?: Random) {
+    const dropped = (x: Tensor): Tensor => rng && dropout > 0 ? drop(x, dropout, rng) : x
+    const result = rnn(dropped(embedding(symbols)), { state, rng })
+    const activity = { plain: result.outputs, shown: dropped(result.outputs) }
+    return { outputs: head(activity.shown), state: result.state, activity }
   }
 }
 
@@ -99,7 +114,7 @@ export function sequenceModel(parts: SequenceModelParts): SequenceModel {
 export function languageModel(
   form: LanguageModelForm, options: { device: Device, rng: Random },
 ): LanguageModel {
-  const { cell, symbols, embed, hidden, layers, dropout, tied = false } = form
+  const { cell, symbols, embed, hidden, layers, dropout, variational, tied = false } = form
   const { device, rng } = options
   if (!CELLS.includes(cell)) {
     throw new UnrolledError(`language model: cell is ${String(cell)}; it must be one of ${CELLS.join(', ')}`)
@@ -110,9 +125,13 @@ export function languageModel(
   }
   const shared = tied ? linear({ inputs: hidden, outputs: symbols, device, rng }) : undefined
   const vectors = embedding({ symbols, dimensions: embed, weight: shared?.parameters.weight, device, rng })
-  const rnn = recurrent({ kind: cells[cell], inputs: embed, hidden, layers, dropout, device, rng })
+  const asked = REGULARISERS.filter((key) => form[key]).map((key) => [key, form[key]])
+  const regularisers = asked.length > 0 ? Object.fromEntries(asked) as Regularisers : undefined
+  const rnn = recurrent({
+    kind: cells[cell], inputs: embed, hidden, layers, dropout, variational, regularisers, device, rng,
+  })
   const head = shared ?? linear({ inputs: hidden, outputs: symbols, device, rng })
-  return { form, ...sequenceModel({ embedding: vectors, rnn, head, dropout }) }
+  return { form, ...sequenceModel({ embedding: vectors, rnn, head, dropout, variational }) }
 }
 
 /** The same net as training runs it: with dropout, drawn from the generator. */

@@ -21,6 +21,7 @@ import { type Net, truncatedBptt, type TruncatedBptt } from './bptt.ts'
 import { checkNorm, clipByGlobalNorm } from './clip.ts'
 import { inUnits } from './evaluate.ts'
 import { type SequenceModel, withDropout } from './language-model.ts'
+import { type ActivationPenalty, activationPenalty } from './penalty.ts'
 import type { Optimizer } from './rule.ts'
 import type { Schedule } from './schedule.ts'
 import { packed, type TrainingState, unpack } from './training-state.ts'
@@ -42,6 +43,8 @@ export interface TrainOptions {
    * the mean over both: gradients and their norm are `window` times as large, losses still told per token
    */
   sumSteps?: boolean
+  /** AR and TAR: a penalty on the last layer's outputs, differentiated with the loss; none by default */
+  penalty?: ActivationPenalty
   optimizer: Optimizer
   schedule: Schedule
   /** draws dropout masks */
@@ -85,10 +88,19 @@ export async function* train(options: TrainOptions): AsyncGenerator<StepEvent> {
 }
 
 /** The net as this run differentiates it. */
-function asTrained({ model, rng, sumSteps = false }: TrainOptions): Net<Tree> {
+function asTrained({ model, rng, sumSteps = false, penalty: of = {} }: TrainOptions): Net<Tree> {
   const net = withDropout(model, rng)
-  if (!sumSteps) return net
-  return { ...net, loss: (logits, targets) => mul(net.loss(logits, targets), targets.shape[0]) }
+  const scaled = (x: Tensor, T: number) => (sumSteps ? mul(x, T) : x)
+  const loss: Net<Tree>['loss'] = (logits, targets) => scaled(net.loss(logits, targets), targets.shape[0])
+  const penalty = activationPenalty(of)
+  if (!penalty) return { ...net, loss }
+  if (!model.observe) throw new UnrolledError('train: a penalty needs a model that has `observe`')
+  return {
+    ...net,
+    loss,
+    run: (symbols, state) => model.observe!(symbols, state, rng),
+    penalty: (activity) => scaled(penalty(activity), activity.plain.shape[0]),
+  }
 }
 
 /** A training that is taken step by step: it can be saved between two of them, and gone on with later. */
