@@ -22,7 +22,7 @@ const good = (...args: Parameters<typeof train>) => {
   assert.is(status, 0, stderr)
   return { stdout, stderr }
 }
-const PLOTS = ['gradient-flow.svg', 'gradient-norm.svg', 'loss.svg']
+const PLOTS = ['gradient-flow.svg', 'gradient-norm.svg', 'loss.svg', 'recurrence.svg']
 
 test('a run leaves its pictures and its report; that is said, and where', () => {
   const { stdout } = good('whole', '--steps', '12', '--flow-every', '4')
@@ -34,7 +34,7 @@ test('a run leaves its pictures and its report; that is said, and where', () => 
   const dots = all(loss, (e) => e.name === 'circle' && e.parent?.attributes.get('class') === 'fill-train')
   assert.is(dots.length, 12)
   const report = parseXml(read('whole/report.html'), ['meta'])
-  assert.is(named(report, 'svg').length, 3)
+  assert.is(named(report, 'svg').length, 4)
   assert.match(report.text, 'text.txt: lstm, 1 x 8 units')
 })
 
@@ -60,7 +60,7 @@ test('the measurement changes no number; with --flow-every 0 there is none', () 
   good('none', '--steps', '12', '--flow-every', '0')
   assert.is(bytesOf(at('none')), bytesOf(at('whole')))
   assert.not.match(read('none/metrics.jsonl'), '"flow"')
-  assert.equal(readdirSync(at('none/plots')).sort(), PLOTS.slice(1))
+  assert.equal(readdirSync(at('none/plots')).sort(), PLOTS.slice(1, 3))
   const { stderr, status } = run(['train', '--data', 'text.txt', '--flow-every', '4'])
   assert.equal([status, stderr], [2, 'unrolled: train: --flow-every goes with --out DIR\n'])
 })
@@ -69,7 +69,7 @@ test('pictures of an older run in the folder give way', () => {
   good('again', '--steps', '8', '--schedule', 'step')
   assert.ok(existsSync(at('again/plots/learning-rate.svg')))
   good('again', '--steps', '2', '--flow-every', '0')
-  assert.equal(readdirSync(at('again/plots')).sort(), PLOTS.slice(1))
+  assert.equal(readdirSync(at('again/plots')).sort(), PLOTS.slice(1, 3))
 })
 
 test('where nothing can be drawn the run is saved all the same, and one line says so', () => {

@@ -11,7 +11,7 @@ import { ensureFolder, writeAtomically } from '../io/node-files.ts'
 import { reasonOf } from '../io/reasons.ts'
 import { METRICS } from './run-notes.ts'
 
-const NAMES = ['loss', 'gradient-norm', 'gradient-flow', 'learning-rate']
+const NAMES = ['loss', 'gradient-norm', 'gradient-flow', 'recurrence', 'learning-rate']
 
 /**
  * Draws the run in a folder. A run that cannot be drawn is saved all the same: then one line on stderr says

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 import { printable } from '../data/printable.ts'
 import type { AnyVocabulary } from '../data/words.ts'
-import type { LastLossFlow } from '../inspect/last-loss-flow.ts'
+import type { ToldFlow } from '../inspect/last-loss-flow.ts'
 import { type Evaluation, inUnits } from '../train/evaluate.ts'
 import type { StepEvent } from '../train/loop.ts'
 import { isTerminal, progress } from './progress.ts'
@@ -27,7 +27,7 @@ export interface Reporter {
   step(event: StepEvent): void
   sample(step: number, text: string): void
   /** how far back gradients reach in the window of this step, measured before its update */
-  flow(step: number, flow: LastLossFlow): void
+  flow(step: number, flow: ToldFlow): void
   /** a validation or test is under way: the share of the text that is done */
   measuring(what: Measurement, step: number, share: number): void
   measured(what: Measurement, step: number, result: Evaluation): void

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 
 import { NonFiniteError } from '../check.ts'
 import { printable } from '../data/printable.ts'
+import { recurrentRadii } from '../inspect/recurrent-matrices.ts'
 import { checkFolder } from '../io/node-files.ts'
 import { drawUniform } from '../nn/linear.ts'
 import { random } from '../random.ts'
@@ -187,10 +188,12 @@ function isFlowTurn({ options: { flowEvery = FLOW_EVERY }, training: { steps }, 
 }
 
 /** Measured and told, unless a net that is about to explode has norms that are not finite. */
-async function tellFlow({ training, reporter }: Run): Promise<void> {
+async function tellFlow({ model, training, reporter }: Run): Promise<void> {
   const flow = await training.flow()
   const norms = [...flow.layers, ...flow.cells ?? []].flat()
-  if (norms.every(Number.isFinite)) reporter.flow(training.steps + 1, flow)
+  if (!norms.every(Number.isFinite)) return
+  const radii = await recurrentRadii(model.parameters)
+  reporter.flow(training.steps + 1, radii.length > 0 ? { ...flow, radii } : flow)
 }
 
 /** What follows a step: a sample and a validation, if it is their turn; whether no signal came on the way. */

@@ -4,7 +4,8 @@
 //
 // l_b is the loss of stream b at the window's last step alone, in nats, so that what is measured at a lag
 // came through exactly so many steps. dh counts all ways from that state to the loss: for a GRU or an LSTM
-// through all gates, for an LSTM not through its own c_t, which has norms of its own. Read next: flow.ts.
+// through all gates, for an LSTM not through its own c_t, which has norms of its own. Beside it, in the same
+// window: how many of the net's units are stuck (saturation.ts). Read next: flow.ts.
 
 import { composed } from '../context.ts'
 import { mul } from '../ops/elementwise.ts'
@@ -12,6 +13,7 @@ import { slice } from '../ops/move.ts'
 import { Tape } from '../tape.ts'
 import type { Tensor, Tree } from '../tensor.ts'
 import { gradientFlow, type FlowEntry } from './flow.ts'
+import { saturationIfAny, type Saturation } from './saturation.ts'
 
 /** What is measured: a net that scores each step's target. */
 export interface Scored {
@@ -28,6 +30,14 @@ export interface LastLossFlow {
   readonly layers: readonly (readonly number[])[]
   /** for each layer, the norms for its c_t, if it has one */
   readonly cells?: readonly (readonly number[])[]
+  /** for each layer, the share of its squashed values that are near an end of their range: saturation.ts */
+  readonly saturated?: readonly number[]
+}
+
+/** With what a training run tells beside it. */
+export interface ToldFlow extends LastLossFlow {
+  /** a row for each layer: recurrentRadii in recurrent-matrices.ts */
+  readonly radii?: readonly (readonly number[])[]
 }
 
 /**
@@ -47,7 +57,11 @@ export async function lastLossFlow(
     const { states } = await gradientFlow(tape, loss)
     const layers = rows(states.filter(({ name }) => name !== 'c' && name !== 'gates'), T)
     const cells = rows(states.filter(({ name }) => name === 'c'), T)
-    return { lags: layers[0].map((_, lag) => lag), layers, ...(cells.length > 0 ? { cells } : {}) }
+    const saturated = shares(await saturationIfAny(tape))
+    return {
+      lags: layers[0].map((_, lag) => lag), layers, ...(cells.length > 0 ? { cells } : {}),
+      ...(saturated.length > 0 ? { saturated } : {}),
+    }
   } finally {
     tape.close()
   }
@@ -62,4 +76,14 @@ function rows(entries: readonly FlowEntry[], T: number): number[][] {
     layers.set(layer, row)
   }
   return [...layers].sort(([a], [b]) => a - b).map(([, row]) => row)
+}
+
+/** By layer, over all functions and directions. */
+function shares(entries: readonly Saturation[]): number[] {
+  const layers = [...new Set(entries.map(({ layer }) => layer))].sort((a, b) => a - b)
+  return layers.map((layer) => {
+    const own = entries.filter((entry) => entry.layer === layer)
+    const total = own.reduce((sum, { count }) => sum + count, 0)
+    return own.reduce((sum, { count, low, high }) => sum + count * (low + high), 0) / total
+  })
 }

@@ -8,7 +8,7 @@
 // for each gate, which multiply each other's values: no one of them says how its gradient grows; what does is
 // measured in jacobians.ts.
 
-import { sparse, spectralNorm, spectralRadius } from '../reservoir/matrices.ts'
+import { sparse, type SparseMatrix, spectralNorm, spectralRadius } from '../reservoir/matrices.ts'
 import { namedTensors, type Tensor } from '../tensor.ts'
 
 export interface RecurrentMatrix {
@@ -28,24 +28,49 @@ export interface RecurrentMatrix {
  * one recurrent matrix, several are those of its gates in the order of the rows. There is none where h is a
  * projection, so that the way back leads through two matrices; nor in a Jordan net.
  * @param parameters by name: of a cell, a layer, a whole model
- * @param options.steps powers that are taken for the radius: see spectralRadius
  */
 export async function recurrentMatrices(
   parameters: Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>,
-  options: { steps?: number } = {},
 ): Promise<RecurrentMatrix[]> {
-  const named = new Map(namedTensors('recurrentMatrices', parameters))
   const found: RecurrentMatrix[] = []
-  for (const [name, x] of named) {
-    if (!/(^|\.)weight_hh(_|$)/.test(name) || named.has(name.replace('weight_hh', 'weight_hr'))) continue
-    const [rows, size] = x.shape
-    if (rows % size !== 0) continue
-    const values = await x.read()
-    for (let k = 0; k < rows / size; k++) {
-      const matrix = sparse(size, size, values.subarray(k * size * size, (k + 1) * size * size))
-      const [radius, norm] = [spectralRadius(matrix, options), spectralNorm(matrix)]
-      found.push({ name, block: k + 1, blocks: rows / size, radius, norm })
-    }
+  for (const [name, x] of squareParameters(parameters)) {
+    (await blocksOf(x)).forEach((matrix, k, { length: blocks }) => {
+      const [radius, norm] = [spectralRadius(matrix), spectralNorm(matrix)]
+      found.push({ name, block: k + 1, blocks, radius, norm })
+    })
   }
   return found
+}
+
+const LARGEST = 512
+const FEW = 500 // powers: good to about two digits
+
+/**
+ * A row of spectral radii for each recurrent parameter, as they are watched in training: to about two digits,
+ * and none of a net with more than 512 units in a layer, where they would take too long.
+ */
+export async function recurrentRadii(parameters: ReadonlyMap<string, Tensor>): Promise<number[][]> {
+  const found = squareParameters(parameters)
+  if (found.some(([, { shape: [, size] }]) => size > LARGEST)) return []
+  const rows: number[][] = []
+  for (const [, x] of found) {
+    rows.push((await blocksOf(x)).map((matrix) => spectralRadius(matrix, { steps: FEW })))
+  }
+  return rows
+}
+
+function squareParameters(
+  parameters: Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>,
+): [name: string, weight_hh: Tensor][] {
+  const named = new Map(namedTensors('recurrentMatrices', parameters))
+  return [...named].filter(([name, { shape: [rows, size] }]) =>
+    /(^|\.)weight_hh(_|$)/.test(name) && !named.has(name.replace('weight_hh', 'weight_hr')) &&
+    rows % size === 0)
+}
+
+async function blocksOf(x: Tensor): Promise<SparseMatrix[]> {
+  const [rows, size] = x.shape
+  const values = await x.read()
+  return Array.from({ length: rows / size }, (_, k) =>
+    sparse(size, size, values.subarray(k * size * size, (k + 1) * size * size)))
 }

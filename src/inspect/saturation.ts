@@ -10,9 +10,10 @@
 
 import { UnrolledError } from '../check.ts'
 import { showWhere, type Where } from '../context.ts'
-import { add, greater, less } from '../ops/elementwise.ts'
+import { greater, less } from '../ops/elementwise.ts'
+import { concat } from '../ops/move.ts'
 import { sum } from '../ops/reduce.ts'
-import { untracked } from '../scope.ts'
+import { unowned } from '../scope.ts'
 import type { Tape } from '../tape.ts'
 import { dispose, type Tensor } from '../tensor.ts'
 
@@ -33,55 +34,55 @@ const ENDS: Readonly<Record<string, readonly [low: number, high: number]>> = {
   sigmoid: [0.1, 0.9], tanh: [-0.8, 0.8], relu: [Number.MIN_VALUE, Infinity],
 }
 
-/** Counts that are still on the device. */
-interface Tally {
+/** What one function gave in each step, a tensor of each. */
+interface Given {
   readonly place: Where
   readonly name: string
-  count: number
-  low: Tensor
-  high: Tensor
+  readonly ys: Tensor[]
 }
 
 /**
  * The shares of saturated values of each squashing function of a net, over all steps that the tape recorded,
  * in the order in which a step applies them.
  * @param tape still open; the net must have run step by step: `composed(() => unroll(cell, xs))`
- * @throws UnrolledError when no step of a net is on the tape
+ * @throws UnrolledError when no squashing function of a single step is on the tape
  */
 export async function saturation(tape: Tape): Promise<Saturation[]> {
-  const tallies = new Map<string, Tally>()
-  const seen = new Map<string, number>() // how often a function came in a step
-  for (const { op, outputs: [y], where } of [...tape.records]) {
-    if (!(op in ENDS) || typeof where.t !== 'number') continue
-    const step = `${showWhere(where)} ${op}`
-    const nth = (seen.get(step) ?? 0) + 1
-    seen.set(step, nth)
-    const { t: _, ...place } = where
-    const key = `${showWhere(place)} ${op} ${nth}`
-    tallies.set(key, counted(tape, y, { place, name: `${op} ${nth}` }, tallies.get(key)))
-  }
-  if (tallies.size === 0) {
-    throw new UnrolledError('saturation: no tanh, sigmoid or relu of a single time step is on the tape; ' +
-      'run the net step by step: composed(() => unroll(cell, xs))')
-  }
-  return readAll([...tallies.values()])
+  const found = await saturationIfAny(tape)
+  if (found.length > 0) return found
+  throw new UnrolledError('saturation: no tanh, sigmoid or relu of a single time step is on the tape; ' +
+    'run the net step by step: composed(() => unroll(cell, xs))')
 }
 
-function counted(tape: Tape, y: Tensor, named: Pick<Tally, 'place' | 'name'>, before?: Tally): Tally {
-  const [from, to] = ENDS[named.name.split(' ')[0]]
-  const [low, high] = untracked(() => [sum(less(y, from)), sum(greater(y, to))])
-  if (!before) return { ...named, count: y.size, low: tape.keep(low), high: tape.keep(high) }
-  const more = (total: Tensor, count: Tensor) => tape.keep(untracked(() => add(total, count)), total)
-  const count = before.count + y.size
-  return { ...before, count, low: more(before.low, low), high: more(before.high, high) }
-}
-
-async function readAll(tallies: readonly Tally[]): Promise<Saturation[]> {
+/** The same; an empty list for a net that squashes nothing. */
+export async function saturationIfAny(tape: Tape): Promise<Saturation[]> {
   const found: Saturation[] = []
-  for (const { place: { layer = 0, direction = 'forward' }, name, count, low, high } of tallies) {
-    const shares = { low: await low.item() / count, high: await high.item() / count }
-    dispose([low, high])
-    found.push({ layer, direction, name, count, ...shares })
+  for (const { place: { layer = 0, direction = 'forward' }, name, ys } of squashed(tape).values()) {
+    const [from, to] = ENDS[name.split(' ')[0]]
+    const count = ys.reduce((total, y) => total + y.size, 0)
+    const counts = unowned(() => {
+      const all = concat(ys)
+      return [sum(less(all, from)), sum(greater(all, to))]
+    })
+    const [low, high] = [await counts[0].item() / count, await counts[1].item() / count]
+    dispose(counts)
+    found.push({ layer, direction, name, count, low, high })
   }
   return found
+}
+
+function squashed({ records }: Tape): Map<string, Given> {
+  const given = new Map<string, Given>()
+  const seen = new Map<string, number>() // how often a function came in a step
+  for (const { op, outputs: [y], where: { t, ...place } } of records) {
+    if (!(op in ENDS) || typeof t !== 'number') continue
+    const step = `${showWhere({ ...place, t })} ${op}`
+    const nth = (seen.get(step) ?? 0) + 1
+    seen.set(step, nth)
+    const [key, name] = [`${showWhere(place)} ${op} ${nth}`, `${op} ${nth}`]
+    const before = given.get(key)
+    if (before) before.ys.push(y)
+    else given.set(key, { place, name, ys: [y] })
+  }
+  return given
 }

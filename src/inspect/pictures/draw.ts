@@ -1,6 +1,6 @@
-// The pictures of a training run, from what it told: loss, gradient norm, how far gradients reach back, and
-// the learning rate if it changes. NOTES.md says how to read them. Read next: loss.ts,
-// series.ts, heat-map.ts, report.ts.
+// The pictures of a training run, from what it told: loss, gradient norm, how far gradients reach back, what
+// becomes of the recurrent matrices, and the learning rate if it changes. NOTES.md says how to read them.
+// Read next: loss.ts, series.ts, heat-map.ts, recurrence.ts, report.ts.
 
 import { areaY, dot, gridY, lineY, type Markish, ruleY, text } from './plot.ts'
 
@@ -8,6 +8,7 @@ import { heatMap } from './heat-map.ts'
 import type { History } from './history.ts'
 import { drawLoss } from './loss.ts'
 import { fill, type Panel, type Picture, picture, stroke } from './picture.ts'
+import { drawRecurrence } from './recurrence.ts'
 import { count, extent, roundValues, stepAxis, stepScale, tidy, valueAxis } from './scales.ts'
 import { FEW, PLACES, reachOf, resumeMarks, series } from './series.ts'
 import { mean, median, type Point, smooth } from './thin.ts'
@@ -21,6 +22,7 @@ export function drawPictures(history: History): Picture[] {
     drawLoss(history),
     drawGradientNorm(history),
     ...heatMap(history),
+    ...drawRecurrence(history),
     ...(new Set(rates.map(({ y }) => y)).size > 1 ? [drawLearningRate(history, rates)] : []),
   ]
 }

@@ -37,6 +37,10 @@ export interface FlowRecord {
   readonly layers: readonly (readonly number[])[]
   /** and for each layer's c_t, if it has one */
   readonly cells?: readonly (readonly number[])[]
+  /** for each layer, the share of its squashed values that are near an end of their range */
+  readonly saturated?: readonly number[]
+  /** for each layer, the spectral radius of each square block of its recurrent matrix */
+  readonly radii?: readonly (readonly number[])[]
 }
 
 export interface History {
@@ -59,8 +63,10 @@ const isRows = (x: unknown): x is number[][] => Array.isArray(x) && x.every(isRo
 const isObject = (x: unknown): x is Event => typeof x === 'object' && x !== null && !Array.isArray(x)
 
 const isLoss = (event: Event) => isNumber(event.step) && isNumber(event.loss)
-const isFlow = ({ step, lags, layers, cells }: Event) => isNumber(step) && isRow(lags) && isRows(layers) &&
-  [...layers, ...(isRows(cells) ? cells : [])].every((row) => row.length === lags.length)
+const isFlow = ({ step, lags, layers, cells, saturated, radii }: Event) =>
+  isNumber(step) && isRow(lags) && isRows(layers) &&
+  [...layers, ...(isRows(cells) ? cells : [])].every((row) => row.length === lags.length) &&
+  (saturated === undefined || isRow(saturated)) && (radii === undefined || isRows(radii))
 
 /** Reads the lines of metrics.jsonl; lines that make no sense are left out. */
 export function readHistory(jsonl: string): History {
