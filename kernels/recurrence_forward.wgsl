@@ -4,7 +4,7 @@
 // between two steps is enough. The blank `gates` is the cell: gates_lstm.wgsl or another such.
 // Bindings: projected [T, B, G H]; packed [O + 1, N], the weights, below them the bias or what units have of
 // their own; h [T + 1, B, O] and c [T + 1, B, H], the histories; saved [T, B, H]; shown [T, B, H], with a
-// projection; lengths [B].
+// projection: each S times (recurrence_steps.wgsl); lengths [B].
 // CPU twin: src/cpu/recurrence.ts, recurrenceForward.
 
 {{enable}}
@@ -25,29 +25,33 @@ struct Params {
 const PROJECTS = {{projects}};
 const UNITS = {{units}}u; // in a column
 {{functions}}
+{{steps}}
 {{product}}
 {{gates}}
 
-fn unit(b: u32, j: u32, t: u32, u: vec4f) {
+// where the row below the weights of a run begins
+fn belowOf(s: u32) -> u32 { return (s * (params.O + 1u) + params.O) * params.N; }
+
+fn unit(b: u32, j: u32, step: Step, u: vec4f) {
   let H = params.H;
-  let old = ((t + params.reverse) * params.B + b) * H + j;
-  let next = ((t + 1u - params.reverse) * params.B + b) * H + j;
-  let place = (select(0u, t, params.saves == 1u) * params.B + b) * H + j;
-  if (params.hasLengths == 1u && t >= lengths[params.lengthsOffset + b]) { // the sequence stands still
+  let old = (step.before * params.B + b) * H + j;
+  let next = (step.after * params.B + b) * H + j;
+  let place = (select(step.s, step.at, params.saves == 1u) * params.B + b) * H + j;
+  if (params.hasLengths == 1u && step.t >= lengths[params.lengthsOffset + b]) { // the sequence stands still
     if (HAS_C) { c[next] = c[old]; }
     if (PROJECTS) { shown[place] = 0.0; } else { h[next] = h[old]; }
     return;
   }
   var x = vec4f();
   for (var g = 0u; g < GATES; g++) {
-    x[g] = projected[params.offset + ((t * params.B + b) * GATES + g) * H + j];
+    x[g] = projected[params.offset + ((step.at * params.B + b) * GATES + g) * H + j];
   }
   var hBefore = 0.0;
   var cBefore = 0.0;
   if (PASSES) { hBefore = h[old]; }
   if (HAS_C) { cBefore = c[old]; }
   var own = vec4f();
-  if (OWN) { own = weights(params.O * params.N + j); }
+  if (OWN) { own = weights(belowOf(step.s) + j); }
   let now = forward(x, u, hBefore, cBefore, own);
   if (PROJECTS) { shown[place] = now.m; } else { h[next] = now.m; }
   if (HAS_C) { c[next] = now.c; }
@@ -55,13 +59,13 @@ fn unit(b: u32, j: u32, t: u32, u: vec4f) {
 }
 
 // the units of a column, given its sums
-fn finish(row: u32, n: u32, t: u32, u: vec4f) {
+fn finish(row: u32, n: u32, step: Step, u: vec4f) {
   if (row >= params.B || n >= params.N) { return; }
   if (UNITS == 1u) {
-    unit(row, n, t, u);
+    unit(row, n, step, u);
   } else {
     for (var e = 0u; e < UNITS; e++) {
-      if (n * UNITS + e < params.H) { unit(row, n * UNITS + e, t, vec4f(u[e], 0.0, 0.0, 0.0)); }
+      if (n * UNITS + e < params.H) { unit(row, n * UNITS + e, step, vec4f(u[e], 0.0, 0.0, 0.0)); }
     }
   }
 }
@@ -71,25 +75,27 @@ fn main(
   @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) id: vec3u,
 ) {
-  let n = group.x * COLUMNS + id.x;
+  let share = shareOf(group.x);
+  let n = share.n + id.x;
   let column = min(n, params.N - 1u);
+  let below = belowOf(share.s) + column;
   let row = (group.z * groups.y + group.y) * ROWS; // may be past the last: barriers need all threads
   let last = max(params.B, row + 1u) - 1u - row;
   for (var k = params.first; k < params.end; k++) {
-    let t = select(k, params.T - 1u - k, params.reverse == 1u);
+    let step = stepOf(share.s, k);
     var sums = array<vec4f, ROWS>();
     if (!OWN && id.y == 0u) {
-      let bias = weights(params.O * params.N + column);
+      let bias = weights(below);
       for (var r = 0u; r < ROWS; r++) { sums[r] = bias; }
     }
-    let start = ((t + params.reverse) * params.B + row) * params.O;
-    product(start, last, column, params.N, params.O, id.xy, &sums);
+    let start = (step.before * params.B + row) * params.O;
+    product(start, last, below - params.O * params.N, params.N, params.O, id.xy, &sums);
     if (SLICES == 1u) {
-      for (var r = 0u; r < ROWS; r++) { finish(row + r, n, t, sums[r]); }
+      for (var r = 0u; r < ROWS; r++) { finish(row + r, n, step, sums[r]); }
     } else {
       for (var r = 0u; r < ROWS; r++) { partial[(id.y * ROWS + r) * COLUMNS + id.x] = sums[r]; }
       workgroupBarrier();
-      for (var r = id.y; r < ROWS; r += SLICES) { finish(row + r, n, t, total(r, id.x)); }
+      for (var r = id.y; r < ROWS; r += SLICES) { finish(row + r, n, step, total(r, id.x)); }
     }
     storageBarrier(); // the next step reads all of this h
     workgroupBarrier();

@@ -8,8 +8,6 @@ const COLUMNS = 8u;
 const SLICES = 1u;
 const ROWS = {{rows}}u; // 8, 16 or 32
 
-struct Unit { m: f32, c: f32, saved: vec4f }
-struct Gradient { dx: vec4f, du: vec4f, dc: f32, passed: f32 }
 alias Eight = array<vec4f, 8>;
 
 var<workgroup> partial: array<vec4f, 8 * ROWS>;

@@ -9,6 +9,7 @@
 // are or are rounded to float16 (half.wgsl). Bindings: w, below, packed, and with float16 the flag.
 
 struct Params {
+  first: u32, // of the columns, where this matrix begins
   count: u32, K: u32, N: u32, offset: u32, row: u32, column: u32, part: u32, // strides of k, n and e in w
   parts: u32, // how many of the four are there
   perColumn: u32, perPart: u32, units: u32, // unit = n perColumn + e perPart, below `units`
@@ -38,5 +39,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       v[e] = below[params.belowOffset + row + n * params.belowColumn + e * params.belowPart];
     }
   }
-  packed[i] = {{v}};
+  packed[params.first + i] = {{v}};
 }

@@ -9,16 +9,12 @@ const COLUMNS = {{columns}}u;
 const SLICES = {{slices}}u;
 const ROWS = {{rows}}u;
 
-// what forward gives for a unit: what it shows, its c, what it saves
-struct Unit { m: f32, c: f32, saved: vec4f }
-// what backward gives: gradients of x, u, of c before the step, and what of d(m) goes past the product
-struct Gradient { dx: vec4f, du: vec4f, dc: f32, passed: f32 }
-
 var<workgroup> partial: array<vec4f, {{partials}}>;
 
 {{weights}}
 
-// adds this slice's share of the rows that begin at element `start`, K apart; `last` is the last row there is
+// adds this slice's share of the rows that begin at element `start`, K apart, of which `last` is the last
+// there is, times the column of weights that begins at n
 fn product(
   start: u32, last: u32, n: u32, N: u32, K: u32, thread: vec2u, sums: ptr<function, array<vec4f, ROWS>>,
 ) {

@@ -139,20 +139,8 @@ export interface Device {
 /** How a unit of a cell computes: each is a file of its own (cpu/gates-*.ts, kernels/gates_*.wgsl). */
 export type GateKind = 'tanh' | 'relu' | 'sigmoid' | 'lstm' | 'peephole' | 'gru'
 
-/**
- * A cell over a whole sequence. In the order of its steps (t = 0 .. T-1, reverse: T-1 .. 0), with G gates:
- *   u_t      = h_{t-1} weight^T + bias                    [B, G H]
- *   m_t, c_t = gates(projected_t, u_t, h_{t-1}, c_{t-1})  [B, H] each, unit by unit; c for lstms only
- *   h_t      = m_t, or with a projection m_t projection^T
- * Where t >= lengths_b, sequence b stands still: h_t = h_{t-1}, c_t = c_{t-1}.
- */
-export interface Recurrence {
-  readonly kind: GateKind
-  readonly T: number
-  readonly B: number
-  readonly H: number
-  /** O, the size of h: H, or P with a projection */
-  readonly outputs: number
+/** A cell's run over a sequence: its weights, its input, its first state. */
+export interface Run {
   /** x W^T + b of all steps [T, B, G H] */
   readonly projected: View
   /** [G H, O] */
@@ -166,9 +154,28 @@ export interface Recurrence {
   /** the state before the first step [B, O], and [B, H] if the cell has a c */
   readonly h: View
   readonly c: View | null
+  readonly reverse: boolean
+}
+
+/**
+ * A cell over a whole sequence. In the order of its steps (t = 0 .. T-1, reverse: T-1 .. 0), with G gates:
+ *   u_t      = h_{t-1} weight^T + bias                    [B, G H]
+ *   m_t, c_t = gates(projected_t, u_t, h_{t-1}, c_{t-1})  [B, H] each, unit by unit; c for lstms only
+ *   h_t      = m_t, or with a projection m_t projection^T
+ * Where t >= lengths_b, sequence b stands still: h_t = h_{t-1}, c_t = c_{t-1}.
+ * S runs go side by side, none of which sees another: the two directions of a layer.
+ */
+export interface Recurrence {
+  readonly kind: GateKind
+  readonly T: number
+  readonly B: number
+  readonly H: number
+  /** O, the size of h: H, or P with a projection */
+  readonly outputs: number
   /** [B] int32 */
   readonly lengths: View | null
-  readonly reverse: boolean
+  /** what is null in one is null in all */
+  readonly runs: readonly Run[]
 }
 
 /**
@@ -177,42 +184,49 @@ export interface Recurrence {
  * (reverse: reads the second, writes the first).
  */
 export interface RecurrenceTrace {
-  /** [T + 1, B, O] */
+  /** [S, T + 1, B, O] */
   readonly h: Memory
-  /** [T + 1, B, H] */
+  /** [S, T + 1, B, H] */
   readonly c: Memory | null
-  /** for backward only: the gates' values [T, B, S H], if the kind saves any */
+  /** for backward only: the gates' values, if the kind saves n of a unit [S, T, B, n H] */
   readonly gates: Memory | null
-  /** for backward only, with a projection: m [T, B, H] */
+  /** for backward only, with a projection: m [S, T, B, H] */
   readonly shown: Memory | null
 }
 
-/** Gradients of a loss; d stands for dLoss/d. */
+/** Gradients of what a run gives; null if nothing depends on it. d stands for dLoss/d. */
+export interface RunGradients {
+  /** of the states that the steps wrote [T, B, O] */
+  readonly y: View | null
+  /** of the state after the last step [B, O], [B, H] */
+  readonly h: View | null
+  readonly c: View | null
+}
+
 export interface RecurrenceGradients {
-  /** d(projected) [T, B, G H] */
+  /** d(projected) [S, T, B, G H] */
   readonly projected: Memory
-  /** d(u) [T, B, G H]: the same memory unless the kind treats u_t in a way of its own (gru) */
+  /** d(u) [S, T, B, G H]: the same memory unless the kind treats u_t in a way of its own (gru) */
   readonly recurrent: Memory
-  /** d(h_t) by all ways [T, B, O], with a projection only, whose own gradient is made of it */
+  /** d(h_t) by all ways [S, T, B, O], with a projection only, whose own gradient is made of it */
   readonly outputs: Memory | null
-  /** what of d(h) before the first step comes past u [B, O], if anything does; the rest is d(u) weight */
+  /** what of d(h) before the first step comes past u [S, B, O], if anything does; the rest is d(u) weight */
   readonly passed: View | null
-  /** d(c) before the first step [B, H] */
+  /** d(c) before the first step [S, B, H] */
   readonly c: View | null
 }
 
 export interface FusedOps {
   /** `save` says whether backward will follow; without it, gates and shown are null. */
-  recurrenceForward(sequence: Recurrence, save: boolean): RecurrenceTrace
+  recurrenceForward(recurrence: Recurrence, save: boolean): RecurrenceTrace
   /**
    * Backwards through the steps. With d(h_t) = dy_t + what step t + 1 hands back, the gates' derivatives give
    * d(u_t), d(projected_t), d(c_{t-1}); d(u_t) weight goes on to d(h_{t-1}). At a step at which sequence b
    * stands still, d(u) and d(projected) are 0, and d(h), d(c) pass.
-   * @param dy [T, B, O], for the states that the steps wrote; null if nothing depends on them
-   * @param last gradients of the state after the last step [B, O], [B, H]; the same
+   * @param given for each run
    */
   recurrenceBackward(
-    sequence: Recurrence, trace: RecurrenceTrace, dy: View | null, last: { h: View | null, c: View | null },
+    recurrence: Recurrence, trace: RecurrenceTrace, given: readonly RunGradients[],
   ): RecurrenceGradients
 }
 

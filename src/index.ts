@@ -33,7 +33,7 @@ export {
   broadcastTo, concat, flip, pad, reshape, reverseTime, slice, split, stack, transpose, unstack,
 } from './ops/move.ts'
 export { affine, matmul, type MatmulOptions } from './ops/matmul.ts'
-export { recurrence, type RecurrenceOptions, type RecurrenceParts } from './ops/recurrence.ts'
+export { recurrence, type RecurrenceOptions, type RecurrenceParts, recurrences } from './ops/recurrence.ts'
 export { gather, oneHot, scatterAdd } from './ops/gather.ts'
 export { logSoftmax, softmax } from './ops/softmax.ts'
 export {
@@ -49,7 +49,7 @@ export {
 
 export {
   type Advance, type Cell, type CellOptions, type CellParts, type Changes, isProjected, type Named,
-  type ProjectedCell, projectedCell, type Sequence, type Step, uniformParameter,
+  type ProjectedCell, projectedCell, type Step, uniformParameter,
 } from './nn/cell.ts'
 export { type CellName, cells, type MakeCell } from './nn/cells.ts'
 export { coupled } from './nn/coupled.ts'

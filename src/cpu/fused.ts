@@ -2,7 +2,8 @@
 // and lets recurrence.ts and loss.ts do the arithmetic. Next: recurrence.ts.
 
 import type {
-  FloatArray, FusedOps, LossOps, Memory, NumberArray, Recurrence, RecurrenceGradients, RecurrenceTrace, View,
+  FloatArray, FusedOps, LossOps, Memory, NumberArray, Recurrence, RecurrenceGradients, RecurrenceTrace,
+  RunGradients, View,
 } from '../device.ts'
 import { sizeOf } from '../shape.ts'
 import type float32 from './instance.ts?float32'
@@ -21,6 +22,12 @@ export interface Lent {
 
 const floatsOf = (memory: Memory | null) => (memory ? (memory as CpuMemory).data as FloatArray : null)
 
+/** Piece s of S equal ones. */
+function piece(memory: Memory | null, s: number, S: number): FloatArray | null {
+  const all = floatsOf(memory)
+  return all && all.subarray(s * (all.length / S), (s + 1) * (all.length / S))
+}
+
 export class CpuFused implements FusedOps {
   private readonly device: Lent
 
@@ -28,23 +35,27 @@ export class CpuFused implements FusedOps {
     this.device = device
   }
 
-  recurrenceForward(sequence: Recurrence, save: boolean): RecurrenceTrace {
-    const { T, B, H, outputs: O, kind, projection, h, c, reverse } = sequence
+  recurrenceForward(recurrence: Recurrence, save: boolean): RecurrenceTrace {
+    const { T, B, H, outputs: O, kind, runs } = recurrence
     const { loops } = this.device
-    const { gates: G, saved: S } = loops.gatesOf[kind]
+    const { gates: G, saved: n } = loops.gatesOf[kind]
+    const S = runs.length
     const take = (length: number) => this.device.take(length)
-    const steps = save ? T : 1
+    const steps = S * (save ? T : 1)
     const trace = {
-      h: take((T + 1) * B * O),
-      c: c && take((T + 1) * B * H),
-      gates: S > 0 ? take(steps * B * S * H) : null,
-      shown: projection && take(steps * B * H),
+      h: take(S * (T + 1) * B * O),
+      c: runs[0].c && take(S * (T + 1) * B * H),
+      gates: n > 0 ? take(steps * B * n * H) : null,
+      shown: runs[0].projection && take(steps * B * H),
     }
-    const first = reverse ? T : 0
-    floatsOf(trace.h)!.set(this.numbers(h), first * B * O)
-    if (c) floatsOf(trace.c)!.set(this.numbers(c), first * B * H)
     const u = take(B * G * H)
-    loops.recurrenceForward(this.arrays(sequence, trace, save), floatsOf(u)!)
+    runs.forEach(({ h, c, reverse }, s) => {
+      const arrays = this.arrays(recurrence, s, trace, save)
+      const first = reverse ? T : 0
+      arrays.h.set(this.numbers(h), first * B * O)
+      if (c) arrays.c!.set(this.numbers(c), first * B * H)
+      loops.recurrenceForward(arrays, floatsOf(u)!)
+    })
     this.device.give(u)
     if (save) return trace
     for (const memory of [trace.gates, trace.shown]) if (memory) this.device.give(memory)
@@ -52,36 +63,45 @@ export class CpuFused implements FusedOps {
   }
 
   recurrenceBackward(
-    sequence: Recurrence, trace: RecurrenceTrace, dy: View | null, last: { h: View | null, c: View | null },
+    recurrence: Recurrence, trace: RecurrenceTrace, given: readonly RunGradients[],
   ): RecurrenceGradients {
-    const { T, B, H, outputs: O, kind, projection, lengths } = sequence
+    const { T, B, H, outputs: O, kind, lengths, runs } = recurrence
     const { loops } = this.device
     const { gates: G, splits, passes } = loops.gatesOf[kind]
+    const S = runs.length
+    const { projection } = runs[0]
     const take = (length: number) => this.device.take(length)
-    const projected = take(T * B * G * H)
-    const recurrent = splits ? take(T * B * G * H) : projected
-    const outputs = projection && take(T * B * O)
-    const carry = this.copy(last.h, B * O)
-    const c = trace.c && this.copy(last.c, B * H)
-    const dh = outputs ?? take(B * O)
-    const dm = projection && take(B * H)
-    const pass = passes || lengths ? take(B * O) : null
-    loops.recurrenceBackward(this.arrays(sequence, trace, true), {
-      dy: dy && this.part(dy), dh: floatsOf(dh)!, keepsDh: outputs !== null, projected: floatsOf(projected)!,
-      recurrent: floatsOf(recurrent)!, carry: floatsOf(carry)!, c: floatsOf(c), dm: floatsOf(dm),
-      pass: floatsOf(pass),
+    const projected = take(S * T * B * G * H)
+    const recurrent = splits ? take(S * T * B * G * H) : projected
+    const outputs = projection && take(S * T * B * O)
+    const pass = passes || lengths ? take(S * B * O) : null
+    const c = trace.c && take(S * B * H)
+    const [carry, dh, dm] = [take(B * O), outputs ? null : take(B * O), projection && take(B * H)]
+    given.forEach(({ y, h: dhLast, c: dcLast }, s) => {
+      const own = (memory: Memory | null) => piece(memory, s, S)
+      this.copy(dhLast, floatsOf(carry)!)
+      if (c) this.copy(dcLast, own(c)!)
+      loops.recurrenceBackward(this.arrays(recurrence, s, trace, true), {
+        dy: y && this.part(y), dh: own(outputs) ?? floatsOf(dh)!, keepsDh: outputs !== null,
+        projected: own(projected)!, recurrent: own(recurrent)!, carry: floatsOf(carry)!, c: own(c),
+        dm: floatsOf(dm), pass: own(pass),
+      })
     })
-    for (const memory of [outputs ? null : dh, dm, carry]) if (memory) this.device.give(memory)
+    for (const memory of [dh, dm, carry]) if (memory) this.device.give(memory)
     return {
       projected, recurrent, outputs,
-      passed: pass && { memory: pass, offset: 0, shape: [B, O] },
-      c: c && { memory: c, offset: 0, shape: [B, H] },
+      passed: pass && { memory: pass, offset: 0, shape: [S, B, O] },
+      c: c && { memory: c, offset: 0, shape: [S, B, H] },
     }
   }
 
-  private arrays(sequence: Recurrence, trace: RecurrenceTrace, saves: boolean): SequenceArrays {
-    const { kind, T, B, H, outputs: O, reverse, projected, weight, bias } = sequence
-    const { peepholes, projection, lengths } = sequence
+  /** What the loops see of run s. */
+  private arrays(
+    { kind, T, B, H, outputs: O, lengths, runs }: Recurrence, s: number, trace: RecurrenceTrace,
+    saves: boolean,
+  ): SequenceArrays {
+    const { reverse, projected, weight, bias, peepholes, projection } = runs[s]
+    const own = (memory: Memory | null) => piece(memory, s, runs.length)
     return {
       kind, gates: this.device.loops.gatesOf[kind], T, B, H, O, reverse, saves,
       lengths: lengths && this.device.data(lengths).subarray(lengths.offset, lengths.offset + B),
@@ -90,10 +110,10 @@ export class CpuFused implements FusedOps {
       bias: bias && this.part(bias),
       peepholes: peepholes && this.part(peepholes),
       projection: projection && this.part(projection),
-      h: floatsOf(trace.h)!,
-      c: floatsOf(trace.c),
-      saved: floatsOf(trace.gates),
-      shown: floatsOf(trace.shown),
+      h: own(trace.h)!,
+      c: own(trace.c),
+      saved: own(trace.gates),
+      shown: own(trace.shown),
     }
   }
 
@@ -106,11 +126,9 @@ export class CpuFused implements FusedOps {
   }
 
   /** A copy, or zeros. */
-  private copy(x: View | null, length: number): CpuMemory {
-    const memory = this.device.take(length)
-    if (x) memory.data.set(this.numbers(x))
-    else memory.data.fill(0)
-    return memory
+  private copy(x: View | null, to: FloatArray): void {
+    if (x) to.set(this.numbers(x))
+    else to.fill(0)
   }
 }
 

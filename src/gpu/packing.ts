@@ -102,8 +102,8 @@ export class Packer {
     this.kept.delete(owner)
   }
 
-  /** Writes a copy into a buffer of its size. */
-  pack({ w, K, N, strides, columns, below }: Packing, packed: Buffer): void {
+  /** Writes a copy into a buffer, as number s of copies of its size. */
+  pack({ w, K, N, strides, columns, below }: Packing, packed: Buffer, s = 0): void {
     const count = (K + (below?.rows ?? 1)) * N
     const weights = this.device.floats('recurrence', w)
     const { parts, perColumn, perPart, units } = columns
@@ -115,7 +115,7 @@ export class Packer {
         ...(halves ? [this.flagBuffer()] : []),
       ],
       values: [
-        count, K, N, w.offset, ...strides, parts, perColumn, perPart, units,
+        s * count, count, K, N, w.offset, ...strides, parts, perColumn, perPart, units,
         Number(!!below), below?.x.offset ?? 0, ...(below?.strides ?? [0, 0, 0]), below?.parts ?? 0,
         halves ? this.markOf(w) : 0,
       ],

@@ -85,6 +85,14 @@ export class Recorder {
     from.used = to.used = this.troubles.serial
   }
 
+  /** Sets elements to 0. */
+  clear(buffer: Buffer, at: number, length: number): void {
+    if (length === 0) return
+    this.endPass()
+    this.commands().clearBuffer(buffer.gpu, 4 * at, 4 * length)
+    buffer.used = this.troubles.serial
+  }
+
   /** Copies to a buffer of another usage: one for reading. */
   copyOut(from: Buffer, start: number, to: GPUBuffer, length: number, at = 0): void {
     this.endPass()

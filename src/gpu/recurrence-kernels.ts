@@ -45,10 +45,15 @@ export interface Tile {
 /** H up to which one workgroup goes through all steps: its weights stay in the nearest cache. */
 export const SMALL = 64
 
-/** @param small whether all steps may go into one dispatch, if a workgroup holds all N columns */
-export function tileFor({ software, eightLanes }: Traits, B: number, N: number, small = false): Tile {
+/**
+ * For S products side by side.
+ * @param small whether all steps may go into one dispatch, if a workgroup holds all N columns
+ */
+export function tileFor(
+  { software, eightLanes }: Traits, S: number, B: number, N: number, small = false,
+): Tile {
   if (software && eightLanes && B > 2) {
-    const rows = rowsOfLanes(B, Math.ceil(N / 8))
+    const rows = rowsOfLanes(B, S * Math.ceil(N / 8))
     return { columns: 8, slices: 1, rows, persistent: small && N <= 8, lanes: true }
   }
   const columns = small && N > 32 ? 64 : 32
@@ -59,20 +64,20 @@ export function tileFor({ software, eightLanes }: Traits, B: number, N: number, 
 export const nameOf = ({ columns, slices, rows, lanes }: Tile) =>
   (lanes ? `lanes, ${rows} rows` : `${columns} x ${slices}, ${rows} rows`)
 
-export function gridOf({ columns, rows }: Tile, B: number, N: number): Grid {
+export function gridOf({ columns, rows }: Tile, S: number, B: number, N: number): Grid {
   const { x, y } = gridFor(B, rows)
-  return { x: Math.ceil(N / columns), y: x, z: y }
+  return { x: S * Math.ceil(N / columns), y: x, z: y }
 }
 
 /** The blanks of how a product is done. */
 export function productBlanks(
   { columns, slices, rows, lanes }: Tile, source: string, halves: Halves,
 ): Blanks {
-  const four = typeOfFour(halves)
+  const shared = { four: typeOfFour(halves), steps: sources.recurrenceSteps }
   const common = { source, rows, weights: readFour('weights', 'packed', halves) }
-  if (lanes) return { four, enable: 'enable subgroups;', product: fill(sources.recurrenceLanes, common) }
+  if (lanes) return { ...shared, enable: 'enable subgroups;', product: fill(sources.recurrenceLanes, common) }
   const sizes = { columns, slices, partials: columns * slices * rows }
-  return { four, enable: '', product: fill(sources.recurrenceProduct, { ...common, ...sizes }) }
+  return { ...shared, enable: '', product: fill(sources.recurrenceProduct, { ...common, ...sizes }) }
 }
 
 function fill(text: string, blanks: Blanks): string {

@@ -4,23 +4,26 @@
 //   forward    recurrence_pack, then T times recurrence_forward  (with a projection: and recurrence_project)
 //   backward   recurrence_pack, then T times recurrence_backward (before it: recurrence_hand_back)
 //
-// All steps share a pipeline and a bind group; the number of the step travels in the command.
-// Next: kernels/recurrence_forward.wgsl; ../cpu/recurrence.ts, its twin.
+// All steps share a pipeline and a bind group; the number of the step travels in the command. Runs side by
+// side share their dispatches, each with workgroups of its own: so their weights, and what else is read for
+// all of them, are brought together first. Next: kernels/recurrence_forward.wgsl; ../cpu/recurrence.ts, its
+// twin.
 
 import type {
-  FusedOps, Recurrence, RecurrenceGradients, RecurrenceTrace, View,
+  FusedOps, Recurrence, RecurrenceGradients, RecurrenceTrace, Run, RunGradients, View,
 } from '../device.ts'
 import { sizeOf } from '../shape.ts'
 import type { GpuDevice } from './device.ts'
 import { type Traits, traitsOf } from './gemm-choice.ts'
 import type { Blanks } from './kernels.ts'
+import type { Place } from './matmul.ts'
 import type { Buffer, GpuMemory } from './memory.ts'
 import { fourUnits, type Packing } from './packing.ts'
 import { gatesOf, gridOf, nameOf, productBlanks, SMALL, type Tile, tileFor } from './recurrence-kernels.ts'
 
 /** What the launches of one backward run share. */
 interface BackwardJob {
-  readonly sequence: Recurrence
+  readonly recurrence: Recurrence
   readonly spare: Spare
   /** whether there are lengths, and where they begin */
   readonly masks: readonly number[]
@@ -39,174 +42,202 @@ export class GpuFused implements FusedOps {
     this.traits = traitsOf(device)
   }
 
-  recurrenceForward(sequence: Recurrence, save: boolean): RecurrenceTrace {
-    const { T, B, H, outputs: O, kind, projection, reverse, projected } = sequence
+  recurrenceForward(recurrence: Recurrence, save: boolean): RecurrenceTrace {
+    const { T, B, H, outputs: O, kind, runs } = recurrence
     const { text, gates: G } = gatesOf[kind]
-    const { h, c, gates: saved, shown } = this.traceFor(sequence, save)
+    const { h, c, gates: saved, shown } = this.traceFor(recurrence, save)
     const spare = new Spare(this.device)
     const units = G === 1 ? 4 : 1
     const N = Math.ceil(H / units)
-    const tile = tileFor(this.traits, B, N, projection === null && H <= SMALL)
-    const [lengths, ...masks] = this.lengthsOf(sequence, spare)
+    const tile = tileFor(this.traits, runs.length, B, N, !shown && H <= SMALL)
+    const [lengths, ...masks] = this.lengthsOf(recurrence, spare)
+    const projected = this.together(runs.map((run) => run.projected), T * B * G * H, spare)
     const buffers = [
-      this.device.floats('recurrence', projected), this.packForward(sequence, spare, save), lengths,
+      projected.buffer, this.packForward(recurrence, spare, save), lengths,
       h.buffer!, c?.buffer ?? spare.take(), saved?.buffer ?? spare.take(), shown?.buffer ?? spare.take(),
     ]
-    const project = shown && this.projector(sequence, [shown.buffer!, lengths, h.buffer!], masks, save, spare)
-    const projects = String(projection !== null)
+    const project = shown &&
+      this.projector(recurrence, [shown.buffer!, lengths, h.buffer!], masks, save, spare)
+    const projects = String(shown !== null)
     for (let k = 0; k < T; k += tile.persistent ? T : 1) {
       const end = tile.persistent ? T : k + 1
       this.device.launch({
         kernel: 'recurrenceForward', variant: `${kind} ${nameOf(tile)} ${projects}`,
         blanks: () => ({ gates: text, ...this.product(tile, 'h'), projects, units }),
-        buffers, grid: gridOf(tile, B, N),
-        values: [k, end, T, B, H, O, N, projected.offset, Number(reverse), Number(save), ...masks],
+        buffers, grid: gridOf(tile, runs.length, B, N),
+        values: [k, end, T, B, H, O, N, projected.offset, reverseBits(runs), Number(save), ...masks],
       })
-      project?.(reverse ? T - 1 - k : k)
+      project?.(k)
     }
     spare.give()
     if (!save && shown) this.device.free(shown)
     return { h, c, gates: saved, shown: save ? shown : null }
   }
 
-  /** Memory for what the steps leave behind, with the first state in it. */
-  private traceFor({ T, B, H, outputs: O, kind, projection, reverse, h, c }: Recurrence, save: boolean) {
+  /** Memory for what the steps leave behind, with the first states in it. */
+  private traceFor({ T, B, H, outputs: O, kind, runs }: Recurrence, save: boolean) {
+    const S = runs.length
     const take = (length: number) => this.device.take(length)
     const trace = {
-      h: take((T + 1) * B * O),
-      c: c && take((T + 1) * B * H),
-      gates: gatesOf[kind].saves && save ? take(4 * T * B * H) : null,
-      shown: projection && take((save ? T : 1) * B * H),
+      h: take(S * (T + 1) * B * O),
+      c: runs[0].c && take(S * (T + 1) * B * H),
+      gates: gatesOf[kind].saves && save ? take(4 * S * T * B * H) : null,
+      shown: runs[0].projection && take(S * (save ? T : 1) * B * H),
     }
-    const first = reverse ? T : 0
-    this.copyIn(h, trace.h, first * B * O)
-    if (c) this.copyIn(c, trace.c!, first * B * H)
+    runs.forEach(({ h, c, reverse }, s) => {
+      const first = s * (T + 1) + (reverse ? T : 0)
+      this.copyIn(h, trace.h.buffer!, first * B * O)
+      if (c) this.copyIn(c, trace.c!.buffer!, first * B * H)
+    })
     return trace
   }
 
   recurrenceBackward(
-    sequence: Recurrence, trace: RecurrenceTrace, dy: View | null, last: { h: View | null, c: View | null },
+    recurrence: Recurrence, trace: RecurrenceTrace, given: readonly RunGradients[],
   ): RecurrenceGradients {
-    const { T, B, H, outputs: O, kind, projection, lengths } = sequence
+    const { T, B, H, outputs: O, kind, lengths, runs } = recurrence
     const { device } = this
     const { gates: G, splits, passes } = gatesOf[kind]
-    const projected = device.take(T * B * G * H)
-    const recurrent = splits ? device.take(T * B * G * H) : projected
-    const outputs = projection && device.take(T * B * O)
-    const carry = device.take(B * O + (trace.c ? B * H : 0))
-    if (last.h) this.copyIn(last.h, carry, 0)
-    if (last.c) this.copyIn(last.c, carry, B * O)
+    const S = runs.length
+    const projected = device.take(S * T * B * G * H)
+    const recurrent = splits ? device.take(S * T * B * G * H) : projected
+    const outputs = runs[0].projection && device.take(S * T * B * O)
+    const carry = device.take(S * B * O + (trace.c ? S * B * H : 0))
+    const hasLastH = this.gather(given.map(({ h }) => h), B * O, carry.buffer!, 0)
+    const hasLastC = this.gather(given.map(({ c }) => c), B * H, carry.buffer!, S * B * O)
     const spare = new Spare(device)
-    const [lengthBuffer, ...masks] = this.lengthsOf(sequence, spare)
-    const dyBuffer = dy ? device.floats('recurrence', dy) : spare.take()
-    const job: BackwardJob = {
-      sequence, spare, masks, offset: dy?.offset ?? 0,
-      given: [Number(dy !== null), Number(last.h !== null), Number(last.c !== null)],
-    }
+    const [lengthBuffer, ...masks] = this.lengthsOf(recurrence, spare)
+    const dy = this.together(given.map(({ y }) => y), T * B * O, spare)
+    const hasDy = Number(given.some(({ y }) => y !== null))
+    const job = { recurrence, spare, masks, offset: dy.offset, given: [hasDy, hasLastH, hasLastC] }
     const handBack = outputs && this.handerBack(job,
-      [dyBuffer, lengthBuffer, projected.buffer!, outputs.buffer!, carry.buffer!])
+      [dy.buffer, lengthBuffer, projected.buffer!, outputs.buffer!, carry.buffer!])
     this.backwardSteps(job, [
-      outputs?.buffer ?? dyBuffer, bufferOf(trace.gates) ?? spare.take(),
+      outputs?.buffer ?? dy.buffer, bufferOf(trace.gates) ?? spare.take(),
       bufferOf(trace.c) ?? bufferOf(trace.h)!, lengthBuffer, projected.buffer!,
       splits ? recurrent.buffer! : spare.take(), carry.buffer!,
     ], handBack)
     spare.give()
     return {
       projected, recurrent, outputs,
-      passed: passes || lengths ? { memory: carry, offset: 0, shape: [B, O] } : null,
-      c: trace.c && { memory: carry, offset: B * O, shape: [B, H] },
+      passed: passes || lengths ? { memory: carry, offset: 0, shape: [S, B, O] } : null,
+      c: trace.c && { memory: carry, offset: S * B * O, shape: [S, B, H] },
     }
   }
 
   private backwardSteps(
-    { sequence, spare, masks, given, offset }: BackwardJob, [dy, ...others]: readonly Buffer[],
+    { recurrence, spare, masks, given, offset }: BackwardJob, [dy, ...others]: readonly Buffer[],
     handBack: ((k: number) => void) | null,
   ): void {
-    const { T, B, H, outputs: O, kind, weight, projection, peepholes, reverse } = sequence
+    const { T, B, H, outputs: O, kind, runs } = recurrence
     const { text, gates: G, splits } = gatesOf[kind]
-    const [K, N] = [projection ? O : G * H, Math.ceil(H / 4)]
-    const packed = this.pack(
-      {
-        w: projection ?? weight, K, N, strides: [H, 4, 1], columns: fourUnits(H),
-        below: peepholes && { x: peepholes, rows: 3, parts: 4, strides: [H, 4, 1] },
-      }, spare, true)
-    const tile = tileFor(this.traits, B, N, projection === null && H <= SMALL)
-    const projects = String(projection !== null)
-    const source = projection ? 'dy' : splits ? 'du' : 'dx'
+    const S = runs.length
+    const hasProjection = runs[0].projection !== null
+    const [K, N] = [hasProjection ? O : G * H, Math.ceil(H / 4)]
+    const packed = this.pack(runs.map(({ weight, projection, peepholes }) => ({
+      w: projection ?? weight, K, N, strides: [H, 4, 1], columns: fourUnits(H),
+      below: peepholes && { x: peepholes, rows: 3, parts: 4, strides: [H, 4, 1] },
+    })), spare, true)
+    const tile = tileFor(this.traits, S, B, N, !hasProjection && H <= SMALL)
+    const projects = String(hasProjection)
+    const source = hasProjection ? 'dy' : splits ? 'du' : 'dx'
     for (let k = T; k > 0; k -= tile.persistent ? T : 1) {
       handBack?.(k - 1)
       const first = tile.persistent ? 0 : k - 1
       this.device.launch({
         kernel: 'recurrenceBackward', variant: `${kind} ${nameOf(tile)} ${projects}`,
         blanks: () => ({ gates: text, ...this.product(tile, source), projects }),
-        buffers: [dy, packed, ...others], grid: gridOf(tile, B, N),
-        values: [first, k, T, B, H, K, N, offset, Number(reverse), ...given, ...masks, B * O],
+        buffers: [dy, packed, ...others], grid: gridOf(tile, S, B, N),
+        values: [first, k, T, B, H, K, N, offset, reverseBits(runs), ...given, ...masks, S * B * O],
       })
     }
   }
 
-  /** h_t = m_t P^T for one step. */
+  /** h_t = m_t P^T, for step k of the order. */
   private projector(
-    { B, H, outputs: O, projection, reverse }: Recurrence, [shown, lengths, h]: readonly Buffer[],
+    { T, B, H, outputs: O, runs }: Recurrence, [shown, lengths, h]: readonly Buffer[],
     masks: readonly number[], save: boolean, spare: Spare,
-  ): (t: number) => void {
+  ): (k: number) => void {
     const N = Math.ceil(O / 4)
-    const packed = this.pack(
-      { w: projection!, K: H, N, strides: [1, 4 * H, H], columns: fourUnits(O) }, spare, save)
-    const tile = tileFor(this.traits, B, N)
-    return (t) => this.device.launch({
+    const packed = this.pack(runs.map(({ projection }) =>
+      ({ w: projection!, K: H, N, strides: [1, 4 * H, H], columns: fourUnits(O) })), spare, save)
+    const tile = tileFor(this.traits, runs.length, B, N)
+    return (k) => this.device.launch({
       kernel: 'recurrenceProject', variant: nameOf(tile), blanks: () => this.product(tile, 'shown'),
-      buffers: [shown, packed, lengths, h], grid: gridOf(tile, B, N),
-      values: [t, B, H, O, N, Number(reverse), Number(save), ...masks],
+      buffers: [shown, packed, lengths, h], grid: gridOf(tile, runs.length, B, N),
+      values: [k, T, B, H, O, N, reverseBits(runs), Number(save), ...masks],
     })
   }
 
   /** d(h_t) = dy_t + d(u) W + what passed, for step k of the order. */
   private handerBack(
-    { sequence: { kind, T, B, H, outputs: O, weight, reverse }, spare, masks, given, offset }: BackwardJob,
+    { recurrence: { kind, T, B, H, outputs: O, runs }, spare, masks, given, offset }: BackwardJob,
     [dy, lengths, du, dh, carry]: readonly Buffer[],
   ): (k: number) => void {
     const [K, N] = [gatesOf[kind].gates * H, Math.ceil(O / 4)]
-    const packed = this.pack({ w: weight, K, N, strides: [O, 4, 1], columns: fourUnits(O) }, spare, true)
-    const tile = tileFor(this.traits, B, N)
+    const packed = this.pack(runs.map(({ weight }) =>
+      ({ w: weight, K, N, strides: [O, 4, 1], columns: fourUnits(O) })), spare, true)
+    const tile = tileFor(this.traits, runs.length, B, N)
     return (k) => this.device.launch({
       kernel: 'recurrenceHandBack', variant: nameOf(tile), blanks: () => this.product(tile, 'du'),
-      buffers: [dy, packed, lengths, du, dh, carry], grid: gridOf(tile, B, N),
-      values: [
-        reverse ? T - 1 - k : k, B, O, K, N, offset, Number(reverse), Number(k === T - 1),
-        given[0], given[1], ...masks,
-      ],
+      buffers: [dy, packed, lengths, du, dh, carry], grid: gridOf(tile, runs.length, B, N),
+      values: [k, T, B, O, K, N, offset, reverseBits(runs), given[0], given[1], ...masks],
     })
   }
 
   private packForward(
-    { kind, H, outputs: O, weight, bias, peepholes }: Recurrence, spare: Spare, save: boolean,
+    { kind, H, outputs: O, runs }: Recurrence, spare: Spare, save: boolean,
   ): Buffer {
     const { gates: G } = gatesOf[kind]
-    const common = { w: weight, K: O }
-    if (G === 1) {
-      const below = bias && { x: bias, rows: 1, parts: 4, strides: [0, 4, 1] } as const
-      return this.pack(
-        { ...common, N: Math.ceil(H / 4), strides: [1, 4 * O, O], columns: fourUnits(H), below }, spare, save)
-    }
-    const [x, parts] = peepholes ? [peepholes, 3] : [bias, G] // a peephole lstm has no bias of its own
-    return this.pack({
-      ...common, N: H, strides: [1, O, H * O], columns: { parts: G, perColumn: 1, perPart: 0, units: H },
-      below: x && { x, rows: 1, parts, strides: [0, 1, H] },
-    }, spare, save)
+    return this.pack(runs.map(({ weight, bias, peepholes }): Packing => {
+      const common = { w: weight, K: O }
+      if (G === 1) {
+        const below = bias && { x: bias, rows: 1, parts: 4, strides: [0, 4, 1] } as const
+        return { ...common, N: Math.ceil(H / 4), strides: [1, 4 * O, O], columns: fourUnits(H), below }
+      }
+      const [x, parts] = peepholes ? [peepholes, 3] : [bias, G] // a peephole lstm has no bias of its own
+      return {
+        ...common, N: H, strides: [1, O, H * O], columns: { parts: G, perColumn: 1, perPart: 0, units: H },
+        below: x && { x, rows: 1, parts, strides: [0, 1, H] },
+      }
+    }), spare, save)
   }
 
   private product(tile: Tile, source: string): Blanks {
     return productBlanks(tile, source, this.device.halves)
   }
 
-  /** Weights laid out anew: for this call; or, where no backward pass follows, for as long as they last. */
-  private pack(packing: Packing, spare: Spare, save: boolean): Buffer {
+  /**
+   * The weights of all runs laid out anew: for this call; or, of one run where no backward pass follows, for
+   * as long as they last.
+   */
+  private pack(list: readonly Packing[], spare: Spare, save: boolean): Buffer {
     const { packer } = this.device
-    if (!save) return packer.keep(packing)
-    const packed = spare.take(packer.sizeOf(packing))
-    packer.pack(packing, packed)
+    if (!save && list.length === 1) return packer.keep(list[0])
+    const packed = spare.take(list.length * packer.sizeOf(list[0]))
+    list.forEach((packing, s) => packer.pack(packing, packed, s))
     return packed
+  }
+
+  /** Where the views of all runs lie one after another, `length` each: that of one run where it is. */
+  private together(views: readonly (View | null)[], length: number, spare: Spare): Place {
+    const [first] = views
+    if (views.length === 1 && first) {
+      return { buffer: this.device.floats('recurrence', first), offset: first.offset }
+    }
+    const buffer = spare.take(views.some((view) => view) ? views.length * length : 1)
+    this.gather(views, length, buffer, 0)
+    return { buffer, offset: 0 }
+  }
+
+  /** Copies views one after another to `at`, zeros for null, and returns 1; 0 and nothing if all are null. */
+  private gather(views: readonly (View | null)[], length: number, to: Buffer, at: number): number {
+    if (views.every((view) => view === null)) return 0
+    views.forEach((view, s) => {
+      if (view) this.copyIn(view, to, at + s * length)
+      else this.device.recorder.clear(to, at + s * length, length)
+    })
+    return 1
   }
 
   /** The buffer of lengths, whether there are any, and where they begin. */
@@ -215,9 +246,14 @@ export class GpuFused implements FusedOps {
     return [this.device.indexBuffer(this.device.live(lengths)), 1, lengths.offset]
   }
 
-  private copyIn(x: View, to: GpuMemory, at: number): void {
-    this.device.recorder.copy(this.device.floats('recurrence', x), x.offset, to.buffer!, at, sizeOf(x.shape))
+  private copyIn(x: View, to: Buffer, at: number): void {
+    this.device.recorder.copy(this.device.floats('recurrence', x), x.offset, to, at, sizeOf(x.shape))
   }
+}
+
+/** Bit s says whether run s begins at the last t. */
+function reverseBits(runs: readonly Run[]): number {
+  return runs.reduce((bits, { reverse }, s) => bits | (Number(reverse) << s), 0)
 }
 
 /** Buffers for the time of one call; each is another one, since no two bindings may share one. */

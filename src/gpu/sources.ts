@@ -35,6 +35,7 @@ import recurrenceLanes from '../../kernels/recurrence_lanes.wgsl'
 import recurrencePack from '../../kernels/recurrence_pack.wgsl'
 import recurrenceProduct from '../../kernels/recurrence_product.wgsl'
 import recurrenceProject from '../../kernels/recurrence_project.wgsl'
+import recurrenceSteps from '../../kernels/recurrence_steps.wgsl'
 import reduce from '../../kernels/reduce.wgsl'
 import reduceRows from '../../kernels/reduce_rows.wgsl'
 import reverseTime from '../../kernels/reverse_time.wgsl'
@@ -59,7 +60,7 @@ export const sources = {
   functions, gatesElman, gatesGru, gatesLstm, gatesPeephole, gather, half,
   matmulBlock, matmulJoin, matmulLanes, matmulNaive, matmulParts, matmulSkinny, matmulTiled,
   norm, normGradient, oneHot, philox, place, recurrenceBackward, recurrenceForward, recurrenceHandBack,
-  recurrenceLanes, recurrencePack, recurrenceProduct, recurrenceProject,
+  recurrenceLanes, recurrencePack, recurrenceProduct, recurrenceProject, recurrenceSteps,
   reduce, reduceRows, reverseTime, scatterAdd, select, softmax, softmaxGradient, together, total, unary,
   uniform, update, updateAdagrad, updateAdam, updateRmsprop, updateSgd, walk, window,
 }

@@ -10,7 +10,7 @@
 import { check, checkCount, checkThat, show } from '../check.ts'
 import type { Device } from '../device.ts'
 import { add } from '../ops/elementwise.ts'
-import { recurrence, type RecurrenceOptions, type RecurrenceParts } from '../ops/recurrence.ts'
+import type { RecurrenceParts } from '../ops/recurrence.ts'
 import type { Random } from '../random.ts'
 import { sameShape, type Shape, sizeOf } from '../shape.ts'
 import { parameter } from '../scope.ts'
@@ -65,23 +65,18 @@ type AdvanceStep<S extends Tree> = {
 /** The recurrent rest of a step. A method's type, so that a cell with a state of its own kind is a Cell. */
 export type Advance<S extends Tree> = AdvanceStep<S> & {
   /**
-   * For a cell whose steps a fused op can do all at once: projected [T, B, width] and the first state ->
-   * every output and the last state. It belongs to this function, not to the cell: a cell made from another
+   * For a cell whose steps a fused op can do all at once: from projected [T, B, width] and the first state
+   * to all that `recurrence` takes. It belongs to this function, not to the cell: a cell made from another
    * one with an `advance` of its own goes step by step.
    */
-  readonly sequence?: RunFused<S> | undefined
+  readonly sequence?: ForFused<S> | undefined
   /** the changes that a step takes; none by default */
   readonly changeable?: readonly (keyof Changes)[] | undefined
 }
 
-type RunFused<S extends Tree> = {
-  run(projected: Tensor, state: S, options: RecurrenceOptions, weight_hh?: Tensor): Sequence<S>
-}['run']
-
-export interface Sequence<S extends Tree> {
-  readonly outputs: Tensor
-  readonly state: S
-}
+type ForFused<S extends Tree> = {
+  parts(projected: Tensor, state: S, weight_hh?: Tensor): RecurrenceParts
+}['parts']
 
 export function isProjected<S extends Tree>(cell: Cell<S>): cell is ProjectedCell<S> {
   return 'project' in cell && 'advance' in cell
@@ -173,11 +168,9 @@ export function projectedCell<S extends Named>(name: string, parts: CellParts<S>
   }
 
   const { fused, changeable } = parts
-  const sequence: RunFused<S> | undefined = fused && device.fused && ((projected, state, options, other) => {
+  const sequence: ForFused<S> | undefined = fused && device.fused && ((projected, state, weight_hh) => {
     checkState(name, projected.shape[1], state, sizes)
-    const weight_hh = other ?? fused.weight_hh
-    const [outputs, h, c] = recurrence({ ...fused, weight_hh, projected, h: state.h, c: state.c }, options)
-    return { outputs, state: (c ? { h, c } : { h }) as Named as S }
+    return { ...fused, weight_hh: weight_hh ?? fused.weight_hh, projected, h: state.h, c: state.c }
   })
 
   return {

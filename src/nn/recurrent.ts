@@ -20,7 +20,7 @@ import { gru } from './gru.ts'
 import { checkProjection, lstm } from './lstm.ts'
 import { regularised, type Regularisers } from './regularised.ts'
 import type { SequenceLayer, SequenceOptions } from './sequence-layers.ts'
-import { lowestLayer, unroll } from './unroll.ts'
+import { lowestLayer, unroll, unrollBoth } from './unroll.ts'
 
 export interface RecurrentOptions extends CellOptions {
   /** PyTorch's name, or any function that makes a cell: kind: peephole */
@@ -141,14 +141,13 @@ export function recurrent(options: RecurrentOptions): Recurrent {
     let inputs = xs
     for (let layer = 0; layer < L; layer++) {
       const dropped = layer > 0 && p > 0 && rng ? drop(inputs, p, rng) : inputs
-      const sides = directions.map((direction, d) => {
-        const k = layer * directions.length + d
-        const how = { lengths, direction, layer: lowest + layer, rng }
-        const result = unroll(cells[k], dropped, initial[k], how)
-        finals.push(result.state)
-        return result.outputs
-      })
-      inputs = sides.length === 1 ? sides[0] : concat(sides, -1)
+      const how = { lengths, layer: lowest + layer, rng }
+      const k = layer * directions.length
+      const sides = bidirectional
+        ? unrollBoth([cells[k], cells[k + 1]], dropped, [initial[k], initial[k + 1]], how)
+        : [unroll(cells[k], dropped, initial[k], how)]
+      finals.push(...sides.map((side) => side.state))
+      inputs = bidirectional ? concat(sides.map(({ outputs }) => outputs), -1) : sides[0].outputs
     }
     const last = Object.fromEntries(names.map((name) => [name, stack(finals.map((s) => s[name]))]))
     return { outputs: inputs, state: last }

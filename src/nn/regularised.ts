@@ -103,10 +103,10 @@ function changed<S extends Named>(
     return { output: output === state.h ? after.h : output, state: after }
   }
 
-  const run = cell.advance.sequence
+  const parts = cell.advance.sequence
   const betweenSteps = changes.seen || changes.written || zoneout || zoneoutCell
-  const sequence: typeof run = run && !betweenSteps
-    ? (projected, state, options) => run(projected, state, options, changes.weight_hh)
+  const sequence: typeof parts = parts && !betweenSteps
+    ? (projected, state) => parts(projected, state, changes.weight_hh)
     : undefined
   return {
     ...cell,

@@ -14,7 +14,7 @@ import type { Random } from '../random.ts'
 import { checkOptionNames, nearest } from '../suggest.ts'
 import type { Tensor, Tree } from '../tensor.ts'
 import type { Cell, Named } from './cell.ts'
-import { lowestLayer, unroll, type Unrolled } from './unroll.ts'
+import { lowestLayer, unroll, unrollBoth, type Unrolled } from './unroll.ts'
 
 export interface SequenceOptions<S extends Tree> {
   /** the state before the first step; zeros unless given */
@@ -163,8 +163,7 @@ export function bidirectional<S extends Tree>(
     `to merge them by ${merge} they must be equal; concat puts them side by side`)
   const run = (xs: Tensor, sequence: SequenceOptions<readonly [S, S]> = {}): Unrolled<readonly [S, S]> => {
     const { state, lengths, layer, rng } = sequence
-    const ahead = unroll(forward, xs, state?.[0], { lengths, layer, rng })
-    const back = unroll(reverse, xs, state?.[1], { lengths, layer, rng, direction: 'reverse' })
+    const [ahead, back] = unrollBoth([forward, reverse], xs, state ?? [], { lengths, layer, rng })
     return { outputs: merges[merge](ahead.outputs, back.outputs), state: [ahead.state, back.state] }
   }
   return Object.assign(run, {

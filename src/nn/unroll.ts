@@ -12,12 +12,13 @@ import { check, checkThat, show } from '../check.ts'
 import { at, composed, currentWhere, isRecording, mayFuse, type Where } from '../context.ts'
 import { where } from '../ops/elementwise.ts'
 import { reshape, slice, stack, unstack } from '../ops/move.ts'
+import { alike, recurrences } from '../ops/recurrence.ts'
 import type { Random } from '../random.ts'
 import { sizeOf } from '../shape.ts'
 import { untracked } from '../scope.ts'
 import { record, recordMany } from '../tape.ts'
 import { leaves, mapTree, type Tensor, tensor, type Tree } from '../tensor.ts'
-import { type Advance, type Cell, isProjected, type ProjectedCell } from './cell.ts'
+import { type Cell, isProjected, type ProjectedCell } from './cell.ts'
 
 export interface UnrollOptions {
   /** the length of each sequence of the batch, 1 to T; all T by default */
@@ -36,6 +37,8 @@ export interface Unrolled<S extends Tree> {
   readonly state: S
 }
 
+type Direction = NonNullable<UnrollOptions['direction']>
+
 /**
  * Runs a cell over a sequence xs [T, B, D] from a state (zeros if none is given).
  * @throws ShapeError if xs is not [T, B, D] with T >= 1, UnrolledError if a length is not in 1..T
@@ -43,18 +46,13 @@ export interface Unrolled<S extends Tree> {
 export function unroll<S extends Tree>(
   cell: Cell<S>, xs: Tensor, state?: S, options: UnrollOptions = {},
 ): Unrolled<S> {
-  check(xs.rank === 3 && xs.shape[0] >= 1 && xs.shape[2] === cell.inputs, () =>
-    `unroll: xs is ${show(xs.shape)}; it must be [T, B, ${cell.inputs}], time first, with one step or more`)
+  checkInputs(cell, xs)
   const [T, B] = xs.shape
   const { lengths, direction = 'forward', rng } = options
   if (rng && cell.drawn) return unroll(cell.drawn(B, rng), xs, state, { ...options, rng: undefined })
+  if (isFused(cell)) return unrollFused([{ cell, state, direction }], xs, options)[0]
   const place: Where = { layer: lowestLayer(options), direction }
   const mask = lengths && inside(lengths, T, B, xs) // [T, B, 1]
-  if (isProjected(cell) && cell.advance.sequence && mayFuse()) {
-    const again = () => composed(() => at(place, () => unroll(cell, xs, state, options)))
-    return at({ ...place, t: 'all' }, () =>
-      unrollFused(cell, cell.advance.sequence!, xs, state, { ...options, mask, again }))
-  }
   const { step, masks } = at({ ...place, t: 'all' }, () => ({
     step: stepper(cell, mask ? where(mask, xs, 0) : xs), // whatever stands in the padding is not read
     masks: mask && unstack(mask), // per step [B, 1]
@@ -77,22 +75,78 @@ export function unroll<S extends Tree>(
   return { outputs: at({ ...place, t: 'all' }, () => stack(outputs)), state: current }
 }
 
-/** All steps by the one op that equals the cell's `advance`: ops/recurrence.ts. */
+/**
+ * A cell forward and another one in reverse over the same sequence, from their states; the same as two calls
+ * of unroll, but where a fused op serves both, their steps are done side by side.
+ * @throws what unroll throws
+ */
+export function unrollBoth<S extends Tree>(
+  [forward, reverse]: readonly [Cell<S>, Cell<S>], xs: Tensor, [ahead, back]: readonly (S | undefined)[],
+  { rng, ...options }: Omit<UnrollOptions, 'direction'>,
+): readonly Unrolled<S>[] {
+  checkInputs(forward, xs)
+  const draw = (cell: Cell<S>) => (rng && cell.drawn ? cell.drawn(xs.shape[1], rng) : cell)
+  const run = (cell: Cell<S>, state: S | undefined, direction: Direction) =>
+    unroll(cell, xs, state, { ...options, direction })
+  const first = draw(forward)
+  // a cell that goes step by step may draw at each step: the other one's masks come after those
+  if (!isFused(first)) return [run(first, ahead, 'forward'), run(draw(reverse), back, 'reverse')]
+  const second = draw(reverse)
+  if (!isFused(second)) return [run(first, ahead, 'forward'), run(second, back, 'reverse')]
+  return unrollFused([
+    { cell: first, state: ahead, direction: 'forward' }, { cell: second, state: back, direction: 'reverse' },
+  ], xs, options)
+}
+
+function checkInputs({ inputs }: Cell, xs: Tensor): void {
+  check(xs.rank === 3 && xs.shape[0] >= 1 && xs.shape[2] === inputs, () =>
+    `unroll: xs is ${show(xs.shape)}; it must be [T, B, ${inputs}], time first, with one step or more`)
+}
+
+type FusedCell<S extends Tree> = ProjectedCell<S> & { advance: { sequence: object } }
+
+/** Whether one op can do all steps of a cell now. */
+function isFused<S extends Tree>(cell: Cell<S>): cell is FusedCell<S> {
+  return isProjected(cell) && cell.advance.sequence !== undefined && mayFuse()
+}
+
+/** A cell, the state it begins with, and which way it goes. */
+interface Side<S extends Tree> {
+  readonly cell: FusedCell<S>
+  readonly state: S | undefined
+  readonly direction: Direction
+}
+
+/** All steps by the op that equals the cells' `advance`, ops/recurrence.ts; of alike cells side by side. */
 function unrollFused<S extends Tree>(
-  cell: ProjectedCell<S>, sequence: NonNullable<Advance<S>['sequence']>, xs: Tensor, first: S | undefined,
-  { mask, lengths, direction, again }: UnrollOptions & { mask?: Tensor, again: () => Unrolled<S> },
-): Unrolled<S> {
-  const projected = cell.project(mask ? where(mask, xs, 0) : xs)
-  const { outputs, state } = sequence(projected, first ?? cell.initial(xs.shape[1]), {
-    reverse: direction === 'reverse',
-    lengths: lengths && untracked(() =>
-      tensor(Int32Array.from(lengths), { dtype: 'int32', device: xs.device })),
-    unfold: () => {
-      const result = again()
-      return [result.outputs, ...leaves(result.state)]
-    },
-  })
-  return { outputs: mask ? where(mask, outputs, 0) : outputs, state }
+  sides: readonly Side<S>[], xs: Tensor, options: UnrollOptions,
+): Unrolled<S>[] {
+  const [T, B] = xs.shape
+  const layer = lowestLayer(options)
+  const place = (direction?: Direction): Where => ({ layer, direction, t: 'all' })
+  const mask = options.lengths && inside(options.lengths, T, B, xs)
+  const seen = mask ? at(place(), () => where(mask, xs, 0)) : xs
+  const lengths = options.lengths && untracked(() =>
+    tensor(Int32Array.from(options.lengths!), { dtype: 'int32', device: xs.device }))
+  const parts = sides.map(({ cell, state, direction }) => at(place(direction), () => {
+    const projected = cell.project(seen)
+    return {
+      ...cell.advance.sequence(projected, state ?? cell.initial(B)), reverse: direction === 'reverse',
+    }
+  }))
+  function run(first: number, end: number): Unrolled<S>[] {
+    const chosen = sides.slice(first, end)
+    const unfold = () => chosen.flatMap(({ cell, state, direction }) => {
+      const again = composed(() => unroll(cell, xs, state, { ...options, layer, direction }))
+      return [again.outputs, ...leaves(again.state)]
+    })
+    return at(place(chosen.length === 1 ? chosen[0].direction : undefined), () =>
+      recurrences(parts.slice(first, end), { lengths, unfold }).map(([outputs, h, c]) => ({
+        outputs: mask ? where(mask, outputs, 0) : outputs,
+        state: (c ? { h, c } : { h }) as Tree as S,
+      })))
+  }
+  return alike(parts) ? run(0, sides.length) : sides.flatMap((_, k) => run(k, k + 1))
 }
 
 /** The cell's step by number; the input product of all steps is done beforehand if the cell can be split. */

@@ -5,16 +5,17 @@
 // The device runs through the steps and back, one product a step, and hands out d(projected) and d(u) of all
 // steps. What is shared over time needs no steps: one product (or sum) over all T B rows at once.
 //   dW = d(u)^T h_before        db = sum of d(u)        dP = d(h)^T m        dp = sum of d(u) ⊙ c
-// Its definition is the composed form, nn/unroll.ts over a cell's `advance`; test/fused.test.ts holds both
-// equal. It has no second derivative. Next: cpu/recurrence.ts, how it is computed.
+// Runs of one kind and size go side by side, as the two directions of a layer do: a device may step them
+// together. The definition is the composed form, nn/unroll.ts over a cell's `advance`; test/fused.test.ts
+// holds both equal. It has no second derivative. Next: cpu/recurrence.ts, how it is computed.
 
 import { check, show, TapeError } from '../check.ts'
 import { adopt, isRecording } from '../context.ts'
 import type {
-  FusedOps, GateKind, Memory, Recurrence, RecurrenceGradients, RecurrenceTrace,
+  FusedOps, GateKind, Memory, Recurrence, RecurrenceGradients, RecurrenceTrace, Run,
 } from '../device.ts'
 import { type Shape, sizeOf } from '../shape.ts'
-import { recordSparse, type Replays } from '../tape.ts'
+import { recordSparse, type Replays, type Result } from '../tape.ts'
 import { checkFloats, commonDevice, Tensor } from '../tensor.ts'
 import { add, checkIndices, mul } from './elementwise.ts'
 import { matmul } from './matmul.ts'
@@ -36,11 +37,11 @@ export interface RecurrenceParts {
   /** the state before the first step [B, O], and, of lstms, [B, H] */
   readonly h: Tensor
   readonly c?: Tensor | undefined
+  /** from t = T - 1 to 0 */
+  readonly reverse?: boolean | undefined
 }
 
 export interface RecurrenceOptions extends Pick<Replays, 'unfold'> {
-  /** from t = T - 1 to 0 */
-  reverse?: boolean
   /** [B] int32: a sequence's state stands still at t >= its length */
   lengths?: Tensor | undefined
 }
@@ -53,34 +54,68 @@ const GATES: Record<GateKind, number> = { tanh: 1, relu: 1, sigmoid: 1, lstm: 4,
  * is asked for
  */
 export function recurrence(parts: RecurrenceParts, options: RecurrenceOptions = {}): Tensor[] {
-  const { projected, weight_hh, bias_hh, weight_ch, weight_hr, h, c } = parts
-  const named = Object.entries({ projected, weight_hh, bias_hh, weight_ch, weight_hr, h, c })
-  const given = named.flatMap(([name, x]) => (x ? [[name as Name, x] as const] : []))
-  const inputs = given.map(([, x]) => x)
-  checkFloats('recurrence', ...inputs)
-  const device = commonDevice('recurrence', options.lengths ? [...inputs, options.lengths] : inputs)
-  const { fused } = device
-  if (!fused) throw new TapeError(`recurrence: ${device.name} has no such op; unroll the cell step by step`)
-  const sequence = sequenceOf(parts, options)
-  const save = isRecording()
-  const trace = fused.recurrenceForward(sequence, save)
-  const { T, B, H, outputs: O, reverse } = sequence
-  const end = reverse ? 0 : T
-  const results = [
-    { memory: trace.h, offset: reverse ? 0 : B * O, shape: [T, B, O] },
-    // copies, so that a state may be kept or given back without the outputs
-    { memory: rowOf(trace.h, end, [B, O]), shape: [B, O] },
-    ...(trace.c ? [{ memory: rowOf(trace.c, end, [B, H]), shape: [B, H] }] : []),
-  ]
-  if (save) for (const memory of [trace.c, trace.gates, trace.shown]) if (memory) adopt(memory)
-  if (!save && trace.c) device.free(trace.c)
-  return recordSparse('recurrence', inputs, results, (dys) => {
-    const gradients = gradientsOf(weight_hh, fused, sequence, trace, dys)
-    return given.map(([name]) => gradients[name])
-  }, { unfold: options.unfold })
+  return recurrences([parts], options)[0]
 }
 
-type Name = Exclude<keyof RecurrenceParts, 'kind'>
+/**
+ * Runs that are alike, side by side: what `recurrence` returns for each. Their states h_t lie in one memory.
+ * @throws ShapeError if they are not alike, and what `recurrence` throws
+ */
+export function recurrences(
+  list: readonly RecurrenceParts[], { lengths, unfold }: RecurrenceOptions = {},
+): Tensor[][] {
+  const given = list.flatMap((parts, s) => tensorsOf(parts).map(([name, x]) => ({ s, name, x })))
+  const inputs = given.map(({ x }) => x)
+  checkFloats('recurrence', ...inputs)
+  const device = commonDevice('recurrence', lengths ? [...inputs, lengths] : inputs)
+  const { fused } = device
+  if (!fused) throw new TapeError(`recurrence: ${device.name} has no such op; unroll the cell step by step`)
+  const whole = recurrenceOf(list, lengths)
+  const save = isRecording()
+  const trace = fused.recurrenceForward(whole, save)
+  const results = list.map((_, s) => resultsOf(whole, trace, s))
+  if (save) for (const memory of [trace.c, trace.gates, trace.shown]) if (memory) adopt(memory)
+  if (!save && trace.c) device.free(trace.c)
+  const each = <X>(flat: readonly X[]) =>
+    results.map(({ length }, s) => flat.slice(s * length, (s + 1) * length))
+  return each(recordSparse('recurrence', inputs, results.flat(), (dys) => {
+    const gradients = gradientsOf(fused, whole, trace, list, each(dys))
+    return given.map(({ s, name }) => gradients[s][name])
+  }, { unfold }))
+}
+
+/** Whether runs may go side by side: of one kind, each part of one size. */
+export function alike(list: readonly RecurrenceParts[]): boolean {
+  return list.every((parts) => formOf(parts) === formOf(list[0]))
+}
+
+function formOf(parts: RecurrenceParts): string {
+  return [parts.kind, ...tensorsOf(parts).map(([name, { shape }]) => `${name} ${show(shape)}`)].join(', ')
+}
+
+type Name = Exclude<keyof RecurrenceParts, 'kind' | 'reverse'>
+
+/** The parts that there are. */
+function tensorsOf(parts: RecurrenceParts): (readonly [Name, Tensor])[] {
+  const { projected, weight_hh, bias_hh, weight_ch, weight_hr, h, c } = parts
+  const named = Object.entries({ projected, weight_hh, bias_hh, weight_ch, weight_hr, h, c })
+  return named.flatMap(([name, x]) => (x ? [[name as Name, x] as const] : []))
+}
+
+/** Of run s: all states, and the last one. */
+function resultsOf(
+  { T, B, H, outputs: O, runs }: Recurrence, { h, c }: RecurrenceTrace, s: number,
+): Result[] {
+  const { reverse } = runs[s]
+  const edge = s * (T + 1) // the first row of its history
+  const end = edge + (reverse ? 0 : T)
+  return [
+    { memory: h, offset: (edge + (reverse ? 0 : 1)) * B * O, shape: [T, B, O] },
+    // copies, so that a state may be kept or given back without the outputs
+    { memory: rowOf(h, end, [B, O]), shape: [B, O] },
+    ...(c ? [{ memory: rowOf(c, end, [B, H]), shape: [B, H] }] : []),
+  ]
+}
 
 /** Row t of a history, in memory of its own. */
 function rowOf(memory: Memory, t: number, shape: Shape): Memory {
@@ -88,25 +123,37 @@ function rowOf(memory: Memory, t: number, shape: Shape): Memory {
   return memory.device.window({ memory, offset: t * size, shape }, 0, [1], [size])
 }
 
-function sequenceOf(parts: RecurrenceParts, { reverse = false, lengths }: RecurrenceOptions): Recurrence {
-  const { kind, projected, weight_hh, bias_hh, weight_ch, weight_hr, h, c } = parts
+function recurrenceOf(list: readonly RecurrenceParts[], lengths: Tensor | undefined): Recurrence {
+  const [{ kind, projected, weight_hr }] = list
   const G = GATES[kind]
   check(projected.rank === 3 && projected.shape[0] > 0 && projected.shape[2] % G === 0, () =>
     `recurrence: projected is ${show(projected.shape)}; it must be [T, B, ${G} H], with one step or more`)
   const [T, B, width] = projected.shape
   const H = width / G
   const outputs = weight_hr ? weight_hr.shape[0] : H
-  const need = (name: string, x: Tensor | undefined, shape: Shape) =>
-    check(!x || show(x.shape) === show(shape), () =>
-      `recurrence: ${name} is ${show(x!.shape)}; it must be ${show(shape)}`)
-  need('weight_hh', weight_hh, [width, outputs])
-  need('bias_hh', bias_hh, [width])
-  need('weight_ch', weight_ch, [3 * H])
-  need('weight_hr', weight_hr, [outputs, H])
-  need('h', h, [B, outputs])
-  need('c', c, [B, H])
-  need('lengths', lengths, [B])
+  checkSize('lengths', lengths, [B])
   if (lengths) checkIndices('recurrence', lengths)
+  check(alike(list), () =>
+    `recurrence: runs side by side must be alike; these are ${list.map(formOf).join(' and ')}`)
+  const runs = list.map((parts) => runOf(parts, [B, H, outputs, width]))
+  return { kind, T, B, H, outputs, lengths: lengths ?? null, runs }
+}
+
+function checkSize(name: string, x: Tensor | undefined, shape: Shape): void {
+  check(!x || show(x.shape) === show(shape), () =>
+    `recurrence: ${name} is ${show(x!.shape)}; it must be ${show(shape)}`)
+}
+
+function runOf(
+  { kind, projected, weight_hh, bias_hh, weight_ch, weight_hr, h, c, reverse = false }: RecurrenceParts,
+  [B, H, outputs, width]: readonly number[],
+): Run {
+  checkSize('weight_hh', weight_hh, [width, outputs])
+  checkSize('bias_hh', bias_hh, [width])
+  checkSize('weight_ch', weight_ch, [3 * H])
+  checkSize('weight_hr', weight_hr, [outputs, H])
+  checkSize('h', h, [B, outputs])
+  checkSize('c', c, [B, H])
   const hasC = kind === 'lstm' || kind === 'peephole'
   check((c !== undefined) === hasC && (hasC || !weight_hr), () =>
     `recurrence: kind is ${kind}; an lstm needs c, and no other kind takes c or weight_hr`)
@@ -114,61 +161,66 @@ function sequenceOf(parts: RecurrenceParts, { reverse = false, lengths }: Recurr
     `recurrence: kind is ${kind}; peephole needs weight_ch, takes no bias_hh (put it into projected), ` +
     'and no other kind takes weight_ch')
   return {
-    kind, T, B, H, outputs, projected, weight: weight_hh, bias: bias_hh ?? null,
-    peepholes: weight_ch ?? null, projection: weight_hr ?? null, h, c: c ?? null,
-    lengths: lengths ?? null, reverse,
+    projected, weight: weight_hh, bias: bias_hh ?? null, peepholes: weight_ch ?? null,
+    projection: weight_hr ?? null, h, c: c ?? null, reverse,
   }
 }
 
-/** How each input's gradient is computed. The run through the steps is done once, when the first is asked. */
+/** How each run's inputs' gradients are computed. The way back is gone once, when the first is asked. */
 function gradientsOf(
-  weight_hh: Tensor, fused: FusedOps, sequence: Recurrence, trace: RecurrenceTrace,
-  [dy, dh, dc]: readonly (Tensor | null)[],
-): Record<Name, () => Tensor> {
+  fused: FusedOps, whole: Recurrence, trace: RecurrenceTrace, list: readonly RecurrenceParts[],
+  dys: readonly (readonly (Tensor | null)[])[],
+): Record<Name, () => Tensor>[] {
   if (isRecording()) {
     throw new TapeError('recurrence: it has no second derivative; record the steps one by one: ' +
       'composed(() => unroll(cell, xs))')
   }
-  const { T, B, H, outputs: O, reverse } = sequence
-  const width = sequence.weight.shape[0]
   let found: RecurrenceGradients | undefined
   function steps(): RecurrenceGradients {
     if (found) return found
-    found = fused.recurrenceBackward(sequence, trace, dy, { h: dh, c: dc ?? null })
+    found = fused.recurrenceBackward(whole, trace, dys.map(([y, h, c]) => ({ y, h, c: c ?? null })))
     const { projected, recurrent, outputs, passed, c } = found
     const all = [projected, recurrent, outputs, passed?.memory, c?.memory]
     for (const memory of new Set(all)) if (memory) adopt(memory)
     return found
   }
-  const view = (memory: Memory | null, ...shape: number[]) => new Tensor(memory!, 0, shape)
-  const du = () => view(steps().recurrent, T * B, width)
-  const before = () => new Tensor(trace.h, reverse ? B * O : 0, [T * B, O]) // h before each step
-  function beforeFirst(): Tensor {
-    const { recurrent, passed } = steps()
-    const first = new Tensor(recurrent, reverse ? (T - 1) * B * width : 0, [B, width])
-    const through = matmul(first, weight_hh)
-    return passed ? add(through, new Tensor(passed.memory, passed.offset, [B, O])) : through
-  }
-  return {
-    projected: () => view(steps().projected, T, B, width),
-    weight_hh: () => matmul(du(), before(), { transposeA: true }),
-    bias_hh: () => sum(du(), 0),
-    weight_ch: () => peepholeGradient(view(steps().projected, T * B, width), trace, sequence),
-    weight_hr: () =>
-      matmul(view(steps().outputs, T * B, O), view(trace.shown, T * B, H), { transposeA: true }),
-    h: beforeFirst,
-    c: () => {
-      const { memory, offset } = steps().c!
-      return new Tensor(memory, offset, [B, H])
-    },
-  }
+  return list.map(({ weight_hh }, s) => runGradients(whole, trace, s, weight_hh, steps))
 }
 
-/** Of i and f with the c before each step, of o with the c after it, summed over all steps and sequences. */
-function peepholeGradient(du: Tensor, { c }: RecurrenceTrace, { B, H, reverse }: Recurrence): Tensor {
-  const rows = du.shape[0]
-  const before = new Tensor(c!, reverse ? B * H : 0, [rows, H])
-  const after = new Tensor(c!, reverse ? 0 : B * H, [rows, H])
-  const [i, f, , o] = split(du, [H, H, H, H], 1)
-  return concat([sum(mul(i, before), 0), sum(mul(f, before), 0), sum(mul(o, after), 0)])
+/** The gradients of run s, given those of the steps of all runs. */
+function runGradients(
+  { T, B, H, outputs: O, runs }: Recurrence, trace: RecurrenceTrace, s: number, weight_hh: Tensor,
+  steps: () => RecurrenceGradients,
+): Record<Name, () => Tensor> {
+  const { reverse } = runs[s]
+  const width = weight_hh.shape[0]
+  /** piece s of what lies in a memory from `start` on */
+  const piece = (memory: Memory | null, shape: Shape, start = 0) =>
+    new Tensor(memory!, start + s * sizeOf(shape), shape)
+  /** the state at the edge before, or after, each step */
+  const edges = (memory: Memory | null, size: number, after: boolean) =>
+    new Tensor(memory!, (s * (T + 1) + (after !== reverse ? 1 : 0)) * B * size, [T * B, size])
+  const du = () => piece(steps().recurrent, [T * B, width])
+  function beforeFirst(): Tensor {
+    const { recurrent, passed } = steps()
+    const first = new Tensor(recurrent, (s * T + (reverse ? T - 1 : 0)) * B * width, [B, width])
+    const through = matmul(first, weight_hh)
+    return passed ? add(through, piece(passed.memory, [B, O], passed.offset)) : through
+  }
+  /** of i and f with the c before each step, of o with the c after it, summed over all steps and sequences */
+  function ofPeepholes(): Tensor {
+    const [before, after] = [edges(trace.c, H, false), edges(trace.c, H, true)]
+    const [i, f, , o] = split(piece(steps().projected, [T * B, width]), [H, H, H, H], 1)
+    return concat([sum(mul(i, before), 0), sum(mul(f, before), 0), sum(mul(o, after), 0)])
+  }
+  return {
+    projected: () => piece(steps().projected, [T, B, width]),
+    weight_hh: () => matmul(du(), edges(trace.h, O, false), { transposeA: true }),
+    bias_hh: () => sum(du(), 0),
+    weight_ch: ofPeepholes,
+    weight_hr: () =>
+      matmul(piece(steps().outputs, [T * B, O]), piece(trace.shown, [T * B, H]), { transposeA: true }),
+    h: beforeFirst,
+    c: () => piece(steps().c!.memory, [B, H], steps().c!.offset),
+  }
 }
