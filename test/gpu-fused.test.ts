@@ -13,6 +13,7 @@ import type { GpuDevice } from '../src/gpu/device.ts'
 import type { Named } from '../src/nn/cell.ts'
 import { lstm } from '../src/nn/lstm.ts'
 import { recurrent } from '../src/nn/recurrent.ts'
+import { bidirectional } from '../src/nn/sequence-layers.ts'
 import { unroll, type UnrollOptions } from '../src/nn/unroll.ts'
 import { mul } from '../src/ops/elementwise.ts'
 import { sum } from '../src/ops/reduce.ts'
@@ -151,24 +152,47 @@ test('with no tape, the same outputs; nothing is left behind', async () => {
   assert.ok(gpu.memory().buffers <= before, 'nothing left (what earlier tests left may go meanwhile)')
 })
 
-test('dispatches: a step is one, and few besides', () => {
-  const [T, B, D, H] = [12, 4, 5, 72]
-  const cell = lstm({ inputs: D, hidden: H, device: gpu, rng: random(1) })
+/** Dispatches of a layer forward, and back to x and every parameter, for T steps. */
+function dispatchesOf(
+  T: number, { parameters, outputs: width }: { parameters: Named, outputs: number },
+  run: (xs: Tensor) => Tensor,
+): { forward: number, backward: number } {
+  const [B, D] = [4, 5]
   const xs = normal(gpu, 2, T, B, D)
-  const dy = normal(gpu, 3, T, B, H)
-  const state = cell.initial(B)
+  const dy = normal(gpu, 3, T, B, width)
   const count = () => (gpu as GpuDevice).recorder.dispatches
   const tape = new Tape()
   const started = count()
-  const { outputs } = unroll(cell, xs, state)
+  const outputs = run(xs)
   const forward = count() - started
   const loss = sum(mul(outputs, dy))
   const before = count()
-  tape.gradients(loss, [...Object.values(cell.parameters), xs])
+  tape.gradients(loss, [...Object.values(parameters), xs])
   const ofLoss = 3 // the 1 that it begins with, that 1 for every output, times dy
   const backward = count() - before - ofLoss
   tape.close()
+  return { forward, backward }
+}
+
+test('dispatches: a step is one, and few besides', () => {
+  const T = 12
+  const cell = lstm({ inputs: 5, hidden: 72, device: gpu, rng: random(1) })
+  const state = cell.initial(4)
+  const { forward, backward } = dispatchesOf(T, cell, (xs) => unroll(cell, xs, state).outputs)
   assert.ok(forward + backward <= 2 * T + 12, `${forward} forward, ${backward} backward`)
+})
+
+test('dispatches: a step of both directions is one too', () => {
+  const cell = (seed: number) => lstm({ inputs: 5, hidden: 72, device: gpu, rng: random(seed) })
+  const net = bidirectional(cell(1), cell(2))
+  const state = net.initial(4)
+  const [few, many] = [4, 12].map((T) => {
+    const { forward, backward } = dispatchesOf(T, net, (xs) => net(xs, { state }).outputs)
+    return forward + backward
+  })
+  assert.is(many - few, 2 * (12 - 4))
+  // twice what is done for whole sequences, and four that put outputs side by side and their gradients apart
+  assert.ok(few <= 2 * 4 + 2 * 10 + 4, `${few} dispatches`)
 })
 
 test.run()
