@@ -27,8 +27,11 @@ function normal(device: Device, seed: number, ...shape: number[]): Tensor {
   return tensor(random(seed).normal(shape.reduce((n, size) => n * size, 1)), { shape, device })
 }
 
-function pairOf(make: typeof fusedRows[number]['make'], device: Device, inputs: number, hidden: number): Pair {
-  return [make({ inputs, hidden, device, rng: random(1) }), make({ inputs, hidden, device, rng: random(2) })]
+type Make = typeof fusedRows[number]['make']
+
+function pairOf(make: Make, device: Device, inputs: number, hidden: number): Pair {
+  const cell = (seed: number) => make({ inputs, hidden, device, rng: random(seed) })
+  return [cell(1), cell(2)]
 }
 
 const together = (pair: Pair, xs: Tensor, states: Named[], ends: Ends) => unrollBoth(pair, xs, states, ends)

@@ -4,7 +4,7 @@
 // checks every row's gradients.
 
 import type { Device } from '../device.ts'
-import { dropout } from '../ops/dropout.ts'
+import { dropout, lockedDropout } from '../ops/dropout.ts'
 import * as e from '../ops/elementwise.ts'
 import { gather, scatterAdd } from '../ops/gather.ts'
 import * as losses from '../ops/loss.ts'
@@ -93,6 +93,7 @@ for (const [op, f] of Object.entries(curves)) rows(op, single, ([x]) => f(x))
 const roots = { log: e.log, log1p: e.log1p, sqrt: e.sqrt }
 for (const [op, f] of Object.entries(roots)) rows(op, single, ([x]) => f(x), positive)
 rows('dropout', single, ([x]) => dropout(x, 0.4, random(7)))
+rows('lockedDropout', [[[3, 2]], [[2, 1, 3]]], ([x]) => lockedDropout(x, 0.4, random(7)))
 
 // Products
 
@@ -216,5 +217,7 @@ export const withoutGradient: { op: string, reason: string, call: (x: Tensor) =>
 export const notOps: Record<string, string> = {
   checkIndices: 'checks its argument and computes nothing',
   oneHot: 'of an int32 tensor, which has no gradient',
+  alike: 'says whether recurrences may go side by side',
   recurrence: 'a cell over a sequence: the rows of cells check it (a second derivative goes step by step)',
+  recurrences: 'the same, of several',
 }
