@@ -1,7 +1,7 @@
 // Products of 1 to 3 rows, where packing B would take as long as the product: B is read where it is.
 //
 //   B by rows, [K, N]      y[j..j+31] += x[k] B[k, j..j+31], 32 columns at a time
-//   B by columns, [N, K]   y[j] = x . B[j], 4 columns at a time, 4 partial sums each
+//   B by columns, [N, K]   y[j] = x . B[j], 8 columns at a time, 4 partial sums each
 //
 // Reading B is what takes the time: each number of it is used M times only. CPU twin: src/cpu/matmul.ts.
 // Next: gemm.ts.
@@ -16,10 +16,11 @@ export function multiplyFew(
   for (let m = 0; m < M; m++, a += aRow, c += cRow, start += start ? startRow : 0) {
     let j = first
     if (aColumn == 4 && bRow == 4) {
+      for (; j + 8 <= last; j += 8) {
+        dots8(a, b + <usize>j * bColumn, bColumn, K, start ? start + (<usize>j << 2) : 0, c + (<usize>j << 2))
+      }
       for (; j + 4 <= last; j += 4) {
-        const sums = dots(a, b + <usize>j * bColumn, bColumn, K)
-        const at = <usize>j << 2
-        v128.store(c + at, start ? f32x4.add(v128.load(start + at), sums) : sums)
+        dots4(a, b + <usize>j * bColumn, bColumn, K, start ? start + (<usize>j << 2) : 0, c + (<usize>j << 2))
       }
     } else if (bColumn == 4) {
       for (; j + 32 <= last; j += 32) combine32(a, aColumn, b, bRow, start, c, K, <usize>j << 2)
@@ -35,18 +36,41 @@ export function multiplyFew(
   }
 }
 
-/** The products of x [K] with 4 rows of B, each summed in 4 parts. */
-function dots(x: usize, b: usize, row: usize, K: i32): v128 {
+/** c[0..7] = start + the products of x [K] with 8 rows of B: as many sums as keep the multipliers busy. */
+function dots8(x: usize, b: usize, row: usize, K: i32, start: usize, c: usize): void {
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0
+  let b1 = b + row, b2 = b1 + row, b3 = b2 + row, b4 = b3 + row, b5 = b4 + row, b6 = b5 + row, b7 = b6 + row
+  const whole = <usize>(K & ~3) << 2
+  for (let at: usize = 0; at < whole; at += 16) {
+    const v = v128.load(x + at)
+    s0 = multiplyAdd(v, v128.load(b + at), s0); s1 = multiplyAdd(v, v128.load(b1 + at), s1)
+    s2 = multiplyAdd(v, v128.load(b2 + at), s2); s3 = multiplyAdd(v, v128.load(b3 + at), s3)
+    s4 = multiplyAdd(v, v128.load(b4 + at), s4); s5 = multiplyAdd(v, v128.load(b5 + at), s5)
+    s6 = multiplyAdd(v, v128.load(b6 + at), s6); s7 = multiplyAdd(v, v128.load(b7 + at), s7)
+  }
+  x += whole
+  finish(s0, s1, s2, s3, x, b + whole, row, K & 3, start, c)
+  finish(s4, s5, s6, s7, x, b4 + whole, row, K & 3, start ? start + 16 : 0, c + 16)
+}
+
+/** The same with 4 rows. */
+function dots4(x: usize, b: usize, row: usize, K: i32, start: usize, c: usize): void {
   let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0
   let b1 = b + row, b2 = b1 + row, b3 = b2 + row
-  const end = x + (<usize>(K & ~3) << 2)
-  for (; x < end; x += 16, b += 16, b1 += 16, b2 += 16, b3 += 16) {
-    const v = v128.load(x)
-    s0 = multiplyAdd(v, v128.load(b), s0)
-    s1 = multiplyAdd(v, v128.load(b1), s1)
-    s2 = multiplyAdd(v, v128.load(b2), s2)
-    s3 = multiplyAdd(v, v128.load(b3), s3)
+  const whole = <usize>(K & ~3) << 2
+  for (let at: usize = 0; at < whole; at += 16) {
+    const v = v128.load(x + at)
+    s0 = multiplyAdd(v, v128.load(b + at), s0); s1 = multiplyAdd(v, v128.load(b1 + at), s1)
+    s2 = multiplyAdd(v, v128.load(b2 + at), s2); s3 = multiplyAdd(v, v128.load(b3 + at), s3)
   }
+  finish(s0, s1, s2, s3, x + whole, b + whole, row, K & 3, start, c)
+}
+
+/** c[0..3] = start + four sums of four parts each + the last `rest` numbers of x and of 4 rows. */
+@inline
+function finish(
+  s0: v128, s1: v128, s2: v128, s3: v128, x: usize, b: usize, row: usize, rest: i32, start: usize, c: usize,
+): void {
   // transposed, so that the parts of each sum lie in one lane
   const low01 = v128.shuffle<f32>(s0, s1, 0, 4, 1, 5), low23 = v128.shuffle<f32>(s2, s3, 0, 4, 1, 5)
   const high01 = v128.shuffle<f32>(s0, s1, 2, 6, 3, 7), high23 = v128.shuffle<f32>(s2, s3, 2, 6, 3, 7)
@@ -54,11 +78,12 @@ function dots(x: usize, b: usize, row: usize, K: i32): v128 {
     f32x4.add(v128.shuffle<f32>(low01, low23, 0, 1, 4, 5), v128.shuffle<f32>(low01, low23, 2, 3, 6, 7)),
     f32x4.add(v128.shuffle<f32>(high01, high23, 0, 1, 4, 5), v128.shuffle<f32>(high01, high23, 2, 3, 6, 7)),
   )
-  for (let k = K & ~3; k < K; k++, x += 4, b += 4, b1 += 4, b2 += 4, b3 += 4) {
-    const column = f32x4(load<f32>(b), load<f32>(b1), load<f32>(b2), load<f32>(b3))
+  for (let k = 0; k < rest; k++, x += 4, b += 4) {
+    const upper = b + 2 * row
+    const column = f32x4(load<f32>(b), load<f32>(b + row), load<f32>(upper), load<f32>(upper + row))
     sums = multiplyAdd(v128.load32_splat(x), column, sums)
   }
-  return sums
+  v128.store(c, start ? f32x4.add(v128.load(start), sums) : sums)
 }
 
 /** c[at .. at + 128 bytes] = start + sum over k of x[k] B[k] */
