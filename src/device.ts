@@ -8,6 +8,7 @@
 // Next: cpu/device.ts keeps this contract in plain loops; tensor.ts wraps a view; ops/ calls the primitives.
 
 import type { Shape } from './shape.ts'
+import type { StepCell, Stepper } from './stepper.ts'
 
 export type FloatType = 'float32' | 'float64'
 export type DType = FloatType | 'int32'
@@ -70,6 +71,8 @@ export interface Device {
   unowned(memory: Memory): void
   /** Copies to the host, after everything enqueued so far. The only wait. */
   read(x: View): Promise<NumberArray>
+  /** The numbers themselves, not a copy, where the device's memory is the host's too. */
+  numbers?(x: View): NumberArray
 
   // Elementwise
   /** y_i = value */
@@ -84,10 +87,7 @@ export interface Device {
   // Reductions and products
   /** y = sum (or max) of x over the axes; the reduced axes are left out of the result */
   reduce(op: 'sum' | 'max', x: View, axes: readonly number[]): Memory
-  /**
-   * C = op(A) op(B) for the last two axes, leading axes broadcast; op transposes if asked.
-   * C is [...batch, M, N]
-   */
+  /** C [...batch, M, N] = op(A) op(B) for the last two axes, the others broadcast; op transposes if asked */
   matmul(a: View, b: View, transposeA: boolean, transposeB: boolean): Memory
 
   // Moving
@@ -125,9 +125,7 @@ export interface Device {
   /** y = x weight^T + bias; x [N, in], weight [out, in], bias [out], y [N, out] */
   affine?(x: View, weight: View, bias: View): Memory
   /** y_i = x_i (u_i > limit ? factor : 0), with u as `uniform` draws it */
-  dropout?(
-    x: View, limit: number, factor: number, key: readonly [number, number], counter: number,
-  ): Memory
+  dropout?(x: View, limit: number, factor: number, key: readonly [number, number], counter: number): Memory
   readonly fused?: FusedOps
   readonly loss?: LossOps
   readonly flat?: FlatOps
@@ -228,6 +226,8 @@ export interface FusedOps {
   recurrenceBackward(
     recurrence: Recurrence, trace: RecurrenceTrace, given: readonly RunGradients[],
   ): RecurrenceGradients
+  /** Only where a device has `numbers`. */
+  stepper?(cell: StepCell): Stepper
 }
 
 /** Cross-entropy of rows of logits [N, V] with targets [N] int32; rows whose target is `ignore` give 0. */

@@ -14,6 +14,7 @@ export type {
 } from './device.ts'
 export { random, Random } from './random.ts'
 export type { Shape } from './shape.ts'
+export type { StepCell, Stepper } from './stepper.ts'
 export {
   dispose, full, mapTree, type Nested, ones, Tensor, tensor, type TensorOptions, type Tensors, type Tree,
   zeros,
@@ -79,6 +80,7 @@ export {
   bidirectional, type BidirectionalOptions, type Merge, type SequenceLayer, type SequenceOptions,
   skipConnected, stacked,
 } from './nn/sequence-layers.ts'
+export { type Stream, stream } from './nn/stream.ts'
 export { unroll, type Unrolled, type UnrollOptions } from './nn/unroll.ts'
 
 export {

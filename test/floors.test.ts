@@ -18,7 +18,7 @@ const floors = `
                 ops                one function per op, its vjp beside it
                   tape  backward  scope  context  tensor
                     cpu  simd  gpu    ways to keep the contract
-                      device       the contract
+                      device  stepper     the contract
                         shape  random  half  check  suggest  node-packages
 `.trim().split('\n').map((line) => line.trim().split(/ {3,}|$/)[0].split(/ +/))
 

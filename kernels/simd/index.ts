@@ -13,6 +13,7 @@ import { Draw, draw } from './philox'
 import { recurrenceBackward, recurrenceForward, Sequence } from './recurrence'
 import { Reduce, reduce } from './reduce'
 import { Softmax, softmax, softmaxGradient } from './softmax'
+import { Step, step } from './step'
 import { EACH, enter } from './threads'
 import { Unary, unary } from './unary'
 import { Update, update } from './update'
@@ -28,6 +29,7 @@ export function heapBase(): usize {
 const PRODUCT = 1
 const RECURRENCE_FORWARD = 2
 const RECURRENCE_BACKWARD = 3
+const STEP = 4
 const UNARY = 10
 const BINARY = 11
 const REDUCE = 12
@@ -51,6 +53,7 @@ export function perform(kind: i32, at: usize, thread: i32, threads: i32): void {
     case PRODUCT: return product(changetype<Product>(at), thread, threads)
     case RECURRENCE_FORWARD: return recurrenceForward(changetype<Sequence>(at), thread, threads)
     case RECURRENCE_BACKWARD: return recurrenceBackward(changetype<Sequence>(at), thread, threads)
+    case STEP: return step(changetype<Step>(at), thread, threads)
     case UNARY: return unary(changetype<Unary>(at), thread, threads)
     case BINARY: return binary(changetype<Binary>(at), thread, threads)
     case REDUCE: return reduce(changetype<Reduce>(at), thread, threads)

@@ -112,9 +112,7 @@ export function recurrenceForward(s: Sequence, thread: i32, threads: i32): void 
       pointAt(row, s, t, b)
       row.m = s.shown ? s.shown + floats((at * B + b) * H) : s.h + floats((to * B + b) * O)
       if (!s.saves) row.saved = 0
-      if (s.kind == LSTM) lstmForward(row)
-      else if (s.kind == GRU) gruForward(row)
-      else elmanForward(row, s.kind)
+      forwardOf(row, s.kind)
     }
     if (s.projection) {
       product(groups, s.shown + floats((at * B + first) * H), H, rows, s.projectionPanels, O, 0, 0,
@@ -122,6 +120,13 @@ export function recurrenceForward(s: Sequence, thread: i32, threads: i32): void 
     }
     if (s.lengths) standStill(s, t, from, to, first, last)
   }
+}
+
+/** The gates of one step and sequence. */
+export function forwardOf(row: Row, kind: i32): void {
+  if (kind == LSTM) lstmForward(row)
+  else if (kind == GRU) gruForward(row)
+  else elmanForward(row, kind)
 }
 
 /** C [rows, N] = start + A [rows, K] B, for rows that lie one after another. */

@@ -75,12 +75,14 @@ export class CpuDevice implements Device {
     return this.data(x).slice(x.offset, x.offset + sizeOf(x.shape))
   }
 
+  numbers(x: View): NumberArray {
+    return this.data(x).subarray(x.offset, x.offset + sizeOf(x.shape))
+  }
+
   // Elementwise
 
   fill(length: number, value: number): Memory {
-    const y = this.take(length)
-    this.floats(y).fill(value)
-    return y
+    return this.written(this.take(length), (y) => void y.fill(value))
   }
 
   unary(op: UnaryOp, x: View): Memory {

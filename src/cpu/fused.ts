@@ -6,6 +6,7 @@ import type {
   RunGradients, View,
 } from '../device.ts'
 import { sizeOf } from '../shape.ts'
+import type { StepCell, Stepper } from '../stepper.ts'
 import type float32 from './instance.ts?float32'
 import type { Rows } from './loss.ts'
 import type { CpuMemory } from './pool.ts'
@@ -93,6 +94,33 @@ export class CpuFused implements FusedOps {
       passed: pass && { memory: pass, offset: 0, shape: [S, B, O] },
       c: c && { memory: c, offset: 0, shape: [S, B, H] },
     }
+  }
+
+  /** All that the steps need lies in one memory, each part from a multiple of 16 numbers on. */
+  stepper(cell: StepCell): Stepper {
+    const { inputs: D, H, outputs: O, kind, weight, bias, peepholes, projection } = cell
+    const gates = this.device.loops.gatesOf[kind]
+    const width = gates.gates * H
+    const sizes = [D, O, gates.hasC ? H : 0, width, width, projection ? H : 0, gates.saved * H]
+    const starts = [0]
+    for (const size of sizes) starts.push(starts.at(-1)! + Math.ceil(size / 16) * 16)
+    const memory = this.device.take(starts.at(-1)!)
+    memory.data.fill(0)
+    const view = (k: number): View => ({ memory, offset: starts[k], shape: [1, sizes[k]] })
+    const [x, h, c, projected, u, shown, saved] = sizes.map((_, k) => this.numbers(view(k)))
+    const part = (given: View | null) => given && this.part(given)
+    const run = this.device.loops.stepOf({
+      kind, gates, D, H, O, x, h, c: gates.hasC ? c : null, projected, u, shown: projection ? shown : null,
+      saved, input: this.part(cell.input), inputBiases: cell.inputBiases.map((given) => this.part(given)),
+      weight: this.part(weight), bias: part(bias), peepholes: part(peepholes), projection: part(projection),
+    })
+    const given = [cell.input, ...cell.inputBiases, weight, bias, peepholes, projection]
+    const weights = given.filter((view) => view !== null)
+    const step = () => {
+      for (const view of weights) this.device.data(view) // an error, if it was given back meanwhile
+      run()
+    }
+    return { memory, x: view(0), h: view(1), c: gates.hasC ? view(2) : null, step }
   }
 
   /** What the loops see of run s. */

@@ -11,12 +11,13 @@ import { countTargets, crossEntropyBackward, crossEntropyForward } from './loss.
 import { matmul } from './matmul.ts'
 import { gatherRows, oneHot, place, reduce, reverseTime, scatterAddRows, window } from './move.ts'
 import { gatesOf, recurrenceBackward, recurrenceForward } from './recurrence.ts'
+import { stepOf } from './step.ts'
 
 export default {
   accumulateLoop, binaryLoops, broadcastBinary, eachRun, selectLoop, unaryLoops,
   countTargets, crossEntropyBackward, crossEntropyForward,
   matmul,
   gatherRows, oneHot, place, reduce, reverseTime, scatterAddRows, window,
-  gatesOf, recurrenceBackward, recurrenceForward,
+  gatesOf, recurrenceBackward, recurrenceForward, stepOf,
   fillUniform,
 }

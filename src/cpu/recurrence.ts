@@ -55,7 +55,7 @@ export interface SequenceArrays {
 }
 
 /** A matrix whose rows lie one after another, or its transpose. */
-function matrixOf({ data, start }: Part, width: number, transposed = false): Matrix {
+export function matrixOf({ data, start }: Part, width: number, transposed = false): Matrix {
   const [rows, columns] = transposed ? [1, width] : [width, 1]
   return { data, offset: start, rows, columns }
 }

@@ -10,12 +10,13 @@
 import { check, checkCount, checkThat, show } from '../check.ts'
 import type { Device } from '../device.ts'
 import { add } from '../ops/elementwise.ts'
-import type { RecurrenceParts } from '../ops/recurrence.ts'
+import { GATES, type RecurrenceParts } from '../ops/recurrence.ts'
 import type { Random } from '../random.ts'
 import { sameShape, type Shape, sizeOf } from '../shape.ts'
 import { parameter } from '../scope.ts'
 import { checkOptionNames } from '../suggest.ts'
 import { full, tensor, type Tensor, type Tree } from '../tensor.ts'
+import { stream, type StepperParts, type Stream } from './stream.ts'
 
 /** Parameters under PyTorch's names, in PyTorch's order. */
 export type Named = { readonly [name: string]: Tensor }
@@ -44,6 +45,8 @@ export interface Cell<S extends Tree = Tree> {
 export interface ProjectedCell<S extends Tree = Tree> extends Cell<S> {
   project(x: Tensor): Tensor
   advance: Advance<S>
+  /** one sequence, one vector at a time, numbers in and out: stream.ts; from a state of batch 1 */
+  stream(state?: S): Stream<S>
 }
 
 /** What a regulariser changes inside a step; a cell names those that it allows in `changeable`. */
@@ -70,6 +73,8 @@ export type Advance<S extends Tree> = AdvanceStep<S> & {
    * one with an `advance` of its own goes step by step.
    */
   readonly sequence?: ForFused<S> | undefined
+  /** the same for the steps of a stream */
+  readonly stepper?: StepperParts | undefined
   /** the changes that a step takes; none by default */
   readonly changeable?: readonly (keyof Changes)[] | undefined
 }
@@ -146,7 +151,12 @@ export interface CellParts<S extends Named> {
   /** the changes that `advance` heeds */
   readonly changeable?: readonly (keyof Changes)[]
   /** the weights of the fused op that equals `advance`, if there is one; its state is { h } or { h, c } */
-  readonly fused?: Omit<RecurrenceParts, 'projected' | 'h' | 'c'>
+  readonly fused?: FusedParts
+}
+
+export interface FusedParts extends Omit<RecurrenceParts, 'projected' | 'h' | 'c'> {
+  /** the weight and the biases of `project`, if it is an affine function: x weight^T + their sum */
+  readonly affine?: { readonly weight: Tensor, readonly biases: readonly (Tensor | undefined)[] }
 }
 
 /** Completes a cell: its zero state, its step, and checks that come before any op's and speak of the cell. */
@@ -173,14 +183,33 @@ export function projectedCell<S extends Named>(name: string, parts: CellParts<S>
     return { ...fused, weight_hh: weight_hh ?? fused.weight_hh, projected, h: state.h, c: state.c }
   })
 
+  const stepper = fused && stepperOf(parts, fused, project)
   return {
     parameters: named(parts.parameters),
     inputs,
     outputs,
     initial: (batch) => firstState(parts, batch),
     project,
-    advance: Object.assign(advance, { sequence, changeable }),
+    advance: Object.assign(advance, { sequence, stepper, changeable }),
     step: (x, state) => advance(project(x), state),
+    // `this`: a cell that was made from this one, with a step of its own, streams that
+    stream(state) { return stream(this, state) },
+  }
+}
+
+function stepperOf<S extends Named>(
+  { inputs, outputs, width, device }: CellParts<S>, fused: FusedParts, project: (x: Tensor) => Tensor,
+): StepperParts | undefined {
+  const { kind, weight_hh, bias_hh, weight_ch, weight_hr, affine } = fused
+  const ops = device.fused
+  if (!affine || !ops?.stepper) return undefined
+  return {
+    project,
+    open: () => ops.stepper!({
+      kind, inputs, outputs, H: width / GATES[kind], input: affine.weight,
+      inputBiases: affine.biases.filter((bias) => bias !== undefined),
+      weight: weight_hh, bias: bias_hh ?? null, peepholes: weight_ch ?? null, projection: weight_hr ?? null,
+    }),
   }
 }
 

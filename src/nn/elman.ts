@@ -69,7 +69,10 @@ export function elman(options: ElmanOptions): ProjectedCell<ElmanState> {
       return { output: next, state: { h: next } }
     },
     changeable: ['weight_hh', 'seen'],
-    fused: { kind: nonlinearity === 'logistic' ? 'sigmoid' : nonlinearity, weight_hh },
+    fused: {
+      kind: nonlinearity === 'logistic' ? 'sigmoid' : nonlinearity, weight_hh,
+      affine: { weight: weight_ih, biases: [bias_ih, bias_hh] },
+    },
   })
 }
 

@@ -52,6 +52,6 @@ export function gru(options: GatedOptions<GruGate>): ProjectedCell<GruState> {
       return { output: next, state: { h: next } }
     },
     changeable: ['weight_hh', 'seen', 'written'],
-    fused: { kind: 'gru', weight_hh, bias_hh },
+    fused: { kind: 'gru', weight_hh, bias_hh, affine: { weight: weight_ih, biases: [bias_ih] } },
   })
 }

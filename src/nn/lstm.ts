@@ -74,6 +74,6 @@ export function lstm(options: LstmOptions): ProjectedCell<LstmState> {
       return { output: nextH, state: { h: nextH, c: nextC } }
     },
     changeable: ['weight_hh', 'seen', 'written'],
-    fused: { kind: 'lstm', weight_hh, weight_hr },
+    fused: { kind: 'lstm', weight_hh, weight_hr, affine: { weight: weight_ih, biases: [bias_ih, bias_hh] } },
   })
 }

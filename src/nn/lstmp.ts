@@ -63,6 +63,11 @@ export function lstmp(options: LstmpOptions): ProjectedCell<LstmState> {
       return { output: p ? concat([r, p], 1) : r, state: { h: r, c: next } }
     },
     changeable: ['weight_hh', 'written'],
-    ...(P === 0 && { fused: { kind: 'peephole', weight_hh, weight_ch, weight_hr } }),
+    ...(P === 0 && {
+      fused: {
+        kind: 'peephole', weight_hh, weight_ch, weight_hr,
+        affine: { weight: weight_ih, biases: [bias_ih, bias_hh] },
+      },
+    }),
   })
 }

@@ -46,7 +46,9 @@ export function peephole(options: GatedOptions<LstmGate>): ProjectedCell<LstmSta
       return { output: shown, state: { h: shown, c: next } }
     },
     changeable: ['weight_hh', 'seen', 'written'],
-    fused: { kind: 'peephole', weight_hh, weight_ch },
+    fused: {
+      kind: 'peephole', weight_hh, weight_ch, affine: { weight: weight_ih, biases: [bias_ih, bias_hh] },
+    },
   })
 }
 

@@ -20,6 +20,7 @@ import { gru } from './gru.ts'
 import { checkProjection, lstm } from './lstm.ts'
 import { regularised, type Regularisers } from './regularised.ts'
 import type { SequenceLayer, SequenceOptions } from './sequence-layers.ts'
+import { chained, stream } from './stream.ts'
 import { lowestLayer, unroll, unrollBoth } from './unroll.ts'
 
 export interface RecurrentOptions extends CellOptions {
@@ -134,6 +135,11 @@ export function recurrent(options: RecurrentOptions): Recurrent {
     return cells.map((_, k) => Object.fromEntries(names.map((name, n) => [name, pieces[n][k]])))
   }
 
+  /** The state of all cells, one tensor per name. */
+  function join(states: readonly RecurrentState[]): RecurrentState {
+    return Object.fromEntries(names.map((name) => [name, stack(states.map((s) => s[name]))]))
+  }
+
   function runLayers(xs: Tensor, { state, lengths, rng, ...place }: RunOptions) {
     const lowest = lowestLayer(place)
     const initial = takeApart(state, xs.shape[1])
@@ -149,8 +155,7 @@ export function recurrent(options: RecurrentOptions): Recurrent {
       finals.push(...sides.map((side) => side.state))
       inputs = bidirectional ? concat(sides.map(({ outputs }) => outputs), -1) : sides[0].outputs
     }
-    const last = Object.fromEntries(names.map((name) => [name, stack(finals.map((s) => s[name]))]))
-    return { outputs: inputs, state: last }
+    return { outputs: inputs, state: join(finals) }
   }
 
   /** Brings the accepted layouts to [T, B, D] and the results back. */
@@ -174,7 +179,11 @@ export function recurrent(options: RecurrentOptions): Recurrent {
     }
   }
 
+  const streamed = (state?: RecurrentState) => chained<RecurrentState>(
+    cells.map((cell) => stream(cell)), state, { join, split: (given) => takeApart(given, 1) })
+
   return Object.assign(run, {
+    ...(!bidirectional && { stream: streamed }),
     parameters,
     inputs: options.inputs,
     layers: L,

@@ -14,6 +14,7 @@ import type { Random } from '../random.ts'
 import { checkOptionNames, nearest } from '../suggest.ts'
 import type { Tensor, Tree } from '../tensor.ts'
 import type { Cell, Named } from './cell.ts'
+import { chained, skipping, type Stream, stream } from './stream.ts'
 import { lowestLayer, unroll, unrollBoth, type Unrolled } from './unroll.ts'
 
 export interface SequenceOptions<S extends Tree> {
@@ -44,6 +45,8 @@ export interface SequenceLayer<S extends Tree = Tree> extends RunSequence<S> {
   readonly layers: number
   /** the zero state of a batch of B */
   initial(batch: number): S
+  /** one sequence, one vector at a time: stream.ts; where every part reads forward */
+  stream?(state?: S): Stream<S>
 }
 
 /** A cell as a layer: unrolled forward over the sequence. A layer stays what it is. */
@@ -54,18 +57,24 @@ export function asLayer(part: Cell | SequenceLayer): SequenceLayer {
   const { parameters, inputs, outputs } = part
   return Object.assign(run, {
     parameters, inputs, outputs, layers: 1, initial: (batch: number) => part.initial(batch),
+    stream: (state?: Tree) => stream(part, state),
   })
 }
 
 /** The parts' states side by side, the zero state and the names of what a deep net is made of. */
 function deepNet(
-  name: string, parts: readonly (Cell | SequenceLayer)[],
+  name: string, parts: readonly (Cell | SequenceLayer)[], outputs: number,
   through: (xs: Tensor, run: (k: number, inputs: Tensor) => Tensor) => Tensor,
+  wire?: typeof skipping,
 ) {
   const layers = parts.map(asLayer)
+  const checkParts = (state: readonly Tree[]) => {
+    checkThat(state.length === layers.length, () =>
+      `${name}: the state has ${state.length} parts; it must have ${layers.length}, one for each cell`)
+    return state
+  }
   const run = (xs: Tensor, { state, ...options }: SequenceOptions<readonly Tree[]> = {}) => {
-    checkThat(!state || state.length === layers.length, () =>
-      `${name}: the state has ${state!.length} parts; it must have ${layers.length}, one for each cell`)
+    if (state) checkParts(state)
     let layer = lowestLayer(options)
     const states: Tree[] = []
     const outputs = through(xs, (k, inputs) => {
@@ -79,8 +88,13 @@ function deepNet(
   return Object.assign(run, {
     parameters: prefixed(layers.map((part, k) => [`${k}`, part])),
     inputs: layers[0].inputs,
+    outputs,
     layers: layers.reduce((total, part) => total + part.layers, 0),
     initial: (batch: number) => layers.map((part) => part.initial(batch)),
+    ...(layers.every((part) => part.stream) && {
+      stream: (state?: readonly Tree[]) => chained<readonly Tree[]>(
+        parts.map((part) => stream(part)), state, { join: (all) => all, split: checkParts, wire, outputs }),
+    }),
   })
 }
 
@@ -96,9 +110,8 @@ export function stacked(parts: readonly (Cell | SequenceLayer)[]): SequenceLayer
       `stacked: part ${k} takes ${part.inputs} inputs, but part ${k - 1} gives ${below!.outputs} outputs; ` +
       'they must be equal')
   })
-  const net = deepNet('stacked', parts, (xs, run) =>
+  return deepNet('stacked', parts, parts[parts.length - 1].outputs, (xs, run) =>
     parts.reduce((below, _, k) => run(k, below), xs))
-  return Object.assign(net, { outputs: parts[parts.length - 1].outputs })
 }
 
 /**
@@ -118,14 +131,14 @@ export function skipConnected(parts: readonly (Cell | SequenceLayer)[]): Sequenc
       `skipConnected: part ${k} takes ${part.inputs} inputs; it must take ${D + below!.outputs}: the net's ` +
       `${D} beside the ${below!.outputs} outputs of part ${k - 1}`)
   })
-  const net = deepNet('skipConnected', parts, (xs, run) => {
+  const outputs = parts.reduce((total, part) => total + part.outputs, 0)
+  return deepNet('skipConnected', parts, outputs, (xs, run) => {
     const shown: Tensor[] = [] // h^1 .. h^L, each [T, B, H]
     for (let k = 0; k < parts.length; k++) {
       shown.push(run(k, k === 0 ? xs : concat([xs, shown[k - 1]], -1)))
     }
     return concat(shown, -1)
-  })
-  return Object.assign(net, { outputs: parts.reduce((total, part) => total + part.outputs, 0) })
+  }, skipping)
 }
 
 /** How the outputs of the two directions become one, [T, B, ...] each. */

@@ -46,7 +46,8 @@ export interface RecurrenceOptions extends Pick<Replays, 'unfold'> {
   lengths?: Tensor | undefined
 }
 
-const GATES: Record<GateKind, number> = { tanh: 1, relu: 1, sigmoid: 1, lstm: 4, peephole: 4, gru: 3 }
+/** G */
+export const GATES: Record<GateKind, number> = { tanh: 1, relu: 1, sigmoid: 1, lstm: 4, peephole: 4, gru: 3 }
 
 /**
  * All steps of a cell. Returns every state h_t [T, B, O], the last h [B, O], and for lstms the last c.

@@ -8,9 +8,10 @@ import type { Thread } from './threads.ts'
 
 /** The kinds of jobs; kernels/simd/index.ts has the same numbers. */
 export const Kind = {
-  product: 1, recurrenceForward: 2, recurrenceBackward: 3, unary: 10, binary: 11, reduce: 12, move: 13,
-  gather: 14, scatterAdd: 15, reverseTime: 16, draw: 17, softmax: 18, softmaxGradient: 19, crossEntropy: 20,
-  crossEntropyGradient: 21, norm: 22, normGradient: 23, clip: 24, update: 25,
+  product: 1, recurrenceForward: 2, recurrenceBackward: 3, step: 4,
+  unary: 10, binary: 11, reduce: 12, move: 13, gather: 14, scatterAdd: 15, reverseTime: 16, draw: 17,
+  softmax: 18, softmaxGradient: 19, crossEntropy: 20, crossEntropyGradient: 21, norm: 22, normGradient: 23,
+  clip: 24, update: 25,
 } as const
 
 /** Where element i of an array lies in the kernels' memory. */

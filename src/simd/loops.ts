@@ -12,6 +12,7 @@ import { movingLoops } from './move.ts'
 import type { Products } from './product.ts'
 import { draw } from './random.ts'
 import { SimdRecurrence } from './recurrence.ts'
+import { stepOf } from './step.ts'
 
 export function simdLoops(heap: Heap, jobs: Jobs, products: Products): Loops {
   const recurrence = new SimdRecurrence(heap, jobs)
@@ -20,5 +21,6 @@ export function simdLoops(heap: Heap, jobs: Jobs, products: Products): Loops {
     matmul: (c, ic, a, b, M, N, K) => products.multiply(c, ic, a, b, M, N, K),
     fillUniform: (y, key, counter) => draw(jobs, y, key, counter),
     recurrenceForward: recurrence.forward, recurrenceBackward: recurrence.backward,
+    stepOf: (arrays) => stepOf(jobs, arrays),
   }
 }

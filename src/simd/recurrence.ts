@@ -10,7 +10,9 @@ import { addressOf, type Jobs, Kind } from './jobs.ts'
 import { Scratch } from './scratch.ts'
 
 /** As numbered in kernels/simd/recurrence.ts and gates-elman.ts. */
-const KINDS: { readonly [kind in GateKind]?: number } = { tanh: 0, relu: 1, sigmoid: 2, lstm: 3, gru: 4 }
+export const KINDS: { readonly [kind in GateKind]?: number } = {
+  tanh: 0, relu: 1, sigmoid: 2, lstm: 3, gru: 4,
+}
 
 const orZero = (x: FloatArray | null): number => (x ? addressOf(x, 0) : 0)
 
