@@ -3,8 +3,8 @@
 
 import { cpu } from '../../src/cpu/device.ts'
 import type { Device } from '../../src/device.ts'
+import { stream as streamOf } from '../../src/nn/stream.ts'
 import { random } from '../../src/random.ts'
-import { Scope, unowned } from '../../src/scope.ts'
 import { simd } from '../../src/simd/open.ts'
 import { dispose, tensor } from '../../src/tensor.ts'
 import { type LanguageModel, languageModel } from '../../src/train/language-model.ts'
@@ -87,21 +87,17 @@ export interface StreamJob {
 export function stream({ D, H, N, operands }: StreamJob, device: Device) {
   const cell = cellOf('LSTM', { D, H }, operands, device)
   const xs = Array.from({ length: N }, (_, n) => operands.x.values.slice(n * D, (n + 1) * D))
-  let state = unowned(() => cell.initial(1))
+  const reader = streamOf(cell)
   let at = 0
-  const call = async (): Promise<ArrayLike<number>> => {
-    const scope = new Scope()
-    const next = cell.step(tensor(xs[at], { shape: [1, D], device }), state)
-    state = scope.keep(next.state, state)
-    const reading = next.output.read()
-    scope.close()
+  const call = (): ArrayLike<number> => {
+    const y = reader.step(xs[at])
     at = (at + 1) % N
-    return reading
+    return y
   }
   const results = async (): Promise<Numbers> => {
     const y = new Float32Array(N * H)
-    for (let n = 0; n < N; n++) y.set(await call(), n * H)
+    for (let n = 0; n < N; n++) y.set(call(), n * H)
     return { y }
   }
-  return { call, results, dispose: () => { dispose([state, cell.parameters]) } }
+  return { call, results, dispose: () => { reader.dispose(); dispose(cell.parameters) } }
 }
