@@ -6,16 +6,25 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { cpu } from '../src/cpu/device.ts'
+import { composed } from '../src/context.ts'
 import type { Device, View } from '../src/device.ts'
+import type { GpuDevice } from '../src/gpu/device.ts'
 import { chooseGemm, type GemmKernel, showChoice, traitsOf, type Wish } from '../src/gpu/gemm-choice.ts'
 import type { Form } from '../src/gpu/gemm-parts.ts'
 import { type Factor, kernelFor, multiply } from '../src/gpu/matmul.ts'
 import { openGpu } from '../src/gpu/open.ts'
+import { affine } from '../src/ops/matmul.ts'
+import { slice } from '../src/ops/move.ts'
 import { random } from '../src/random.ts'
 import { sizeOf } from '../src/shape.ts'
-import { gpu } from './devices.ts'
+import { Tape } from '../src/tape.ts'
+import { tensor } from '../src/tensor.ts'
+import { gpu as opened } from './devices.ts'
+import { energy, values } from './every-cell.ts'
+import { difference } from './golden-numbers.ts'
 
 const test = suite('products on the gpu')
+const gpu = opened as GpuDevice
 const rng = random(11)
 const judge = cpu({ precision: 'float64' })
 const both = [false, true]
@@ -173,6 +182,32 @@ for (const wish of wishes) {
     }
   })
 }
+
+test('affine is one product; its value and gradients are those of a product and a sum', async () => {
+  const normal = (seed: number, ...shape: number[]) =>
+    tensor(random(seed).normal(sizeOf(shape)), { shape, device: gpu })
+  const shapes = [
+    [[5], 3], [[1, 64], 63], [[2, 7], 9], [[3, 21, 64], 65], [[257, 33], 64], [[6, 300], 4],
+  ] as const
+  for (const [shape, outputs] of shapes) {
+    const inputs = shape.at(-1)!
+    const [x, weight] = [normal(1, ...shape), normal(2, outputs, inputs)]
+    const bias = slice(normal(3, outputs + 1), 0, 1) // begins inside its memory
+    const run = async (oneOp: boolean) => {
+      using tape = new Tape()
+      const { dispatches } = gpu.recorder
+      const y = oneOp ? affine(x, weight, bias) : composed(() => affine(x, weight, bias))
+      if (oneOp) assert.is(gpu.recorder.dispatches - dispatches, 1, `[${shape}]`)
+      assert.is(tape.records.some(({ op }) => op === 'affine'), oneOp)
+      return values(y, tape.gradients(energy(y), [x, weight, bias]))
+    }
+    const [found, wanted] = [await run(true), await run(false)]
+    found.forEach((list, k) => {
+      const d = difference(list, wanted[k])
+      assert.ok(d < 1e-5, `[${shape}] to ${outputs}: number ${k} differs by ${d}`)
+    })
+  }
+})
 
 test('the same numbers give the same bits, in slices too', async () => {
   const given = { M: 24, N: 40, K: 1000 }

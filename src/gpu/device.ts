@@ -18,7 +18,7 @@ import type { Halves } from './halves.ts'
 import { type Blanks, type KernelName, Kernels } from './kernels.ts'
 import { GpuFlat } from './flat.ts'
 import { GpuLoss } from './loss.ts'
-import { matmul } from './matmul.ts'
+import { affine, matmul } from './matmul.ts'
 import { type Buffer, BufferPool, GpuMemory } from './memory.ts'
 import * as move from './move.ts'
 import type { Gpu } from './open.ts'
@@ -205,6 +205,10 @@ export class GpuDevice implements Gpu {
     const [A, B] = [this.floats('matmul', a), this.floats('matmul', b)]
     return matmul(this,
       { buffer: A, view: a, transpose: transposeA }, { buffer: B, view: b, transpose: transposeB })
+  }
+
+  affine(x: View, weight: View, bias: View): Memory {
+    return affine(this, x, weight, bias)
   }
 
   window(x: View, start: number, strides: readonly number[], shape: Shape): Memory {

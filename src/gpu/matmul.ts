@@ -66,8 +66,18 @@ export function matmul(device: GpuDevice, a: Factor, b: Factor): Memory {
   return c
 }
 
+/** y = x W^T + bias in one product, for x [N, in], W [out, in]. */
+export function affine(device: GpuDevice, x: View, weight: View, bias: View): Memory {
+  const [X, W, row] = [x, weight, bias].map((view) => device.floats('affine', view))
+  const y = device.take(x.shape[0] * weight.shape[0])
+  multiply(device,
+    { buffer: X, view: x, transpose: false }, { buffer: W, view: weight, transpose: true },
+    { buffer: y.buffer!, offset: 0 }, { bias: { buffer: row, offset: bias.offset } })
+  return y
+}
+
 /**
- * The same into a piece of a buffer, C [...batch, M, N], which is neither A's nor B's.
+ * op(A) op(B) into a piece of a buffer, C [...batch, M, N], which is neither A's nor B's.
  * @param wish a kernel to be taken whatever the shape: for tests and benchmarks
  */
 export function multiply(
