@@ -1,26 +1,81 @@
-// Threads of the simd device: products whose sizes change from one to the next, shared out or not, have the
-// same bits; so no thread is a job behind or ahead of the others.
+// Threads of the simd device: at any number of them the same bits, also for products of few rows and whose
+// sizes change from one to the next, so that no thread is a job behind or ahead of the others.
+// What becomes of them when one dies or the device is closed: simd-lost.test.ts.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { matmul } from '../src/ops/matmul.ts'
+import type { Device } from '../src/device.ts'
+import { recurrent, type RecurrentState } from '../src/nn/recurrent.ts'
+import { mul } from '../src/ops/elementwise.ts'
+import { affine, matmul } from '../src/ops/matmul.ts'
+import { transpose } from '../src/ops/move.ts'
+import { sum } from '../src/ops/reduce.ts'
 import { random } from '../src/random.ts'
+import { Scope, unowned } from '../src/scope.ts'
 import { simd } from '../src/simd/open.ts'
-import { tensor } from '../src/tensor.ts'
+import { Tape } from '../src/tape.ts'
+import { type Tensor, tensor } from '../src/tensor.ts'
 
 const test = suite('simd threads')
 
-const SIZES = [[64, 64, 512], [64, 128, 512], [800, 64, 512], [16, 128, 512], [7, 300, 129], [512, 800, 64]]
+const [alone, ...others] = await Promise.all([1, 2, 3, 7].map((threads) => simd({ threads })))
 
-test('products of changing sizes are those of one thread, bit for bit', async () => {
-  const devices = [await simd({ threads: 1 }), await simd({ threads: 2 })]
-  for (const [M, K, N] of [...SIZES, ...SIZES]) {
-    const [a, b] = [random(M).normal(M * K), random(N).normal(K * N)]
-    const [one, two] = await Promise.all(devices.map((device) =>
-      matmul(tensor(a, { shape: [M, K], device }), tensor(b, { shape: [K, N], device })).read()))
-    assert.ok(one.every((value, i) => value === two[i]), `[${M}, ${K}] [${K}, ${N}]`)
+const normal = (device: Device, seed: number, ...shape: number[]): Tensor =>
+  tensor(random(seed).normal(shape.reduce((a, b) => a * b, 1)), { shape, device })
+
+/** What fn gives on one thread and on more must be the same bits. */
+async function same(what: string, fn: (device: Device) => readonly Tensor[]): Promise<void> {
+  const on = async (device: Device) => {
+    using _ = new Scope()
+    return await Promise.all(fn(device).map((x) => x.read()))
   }
-  for (const device of devices) device.close()
+  const wanted = await on(alone)
+  for (const device of others) {
+    const found = await on(device)
+    found.forEach((list, k) => assert.ok(
+      list.every((value, i) => Object.is(value, wanted[k][i])), `${what}, ${device.threads} threads: ${k}`))
+  }
+}
+
+const SIZES = [
+  [64, 64, 512], [64, 128, 512], [800, 64, 512], [16, 128, 512], [7, 300, 129], [512, 800, 64],
+  [1, 513, 1001], [2, 301, 999], [3, 5000, 43], [1, 5000, 37], [3, 301, 999],
+]
+
+test('products of changing sizes, transposed or not, and with a bias', async () => {
+  for (const [M, K, N] of SIZES) {
+    await same(`[${M}, ${K}] [${K}, ${N}]`, (device) => {
+      const [a, b] = [normal(device, M, M, K), normal(device, N, K, N)]
+      const byColumns = normal(device, N, N, K)
+      return [
+        matmul(a, b), matmul(a, transpose(byColumns)), affine(a, byColumns, normal(device, 1, N)),
+        matmul(transpose(normal(device, M, K, M)), b),
+      ]
+    })
+  }
 })
+
+test('layers with lengths, both directions, a first state, a projection; their gradients', async () => {
+  const kinds = [['RNN', 5], ['GRU', 11], ['LSTM', 2], ['LSTM', 33]] as const
+  for (const [kind, B] of kinds) {
+    const projection = B === 33 ? 19 : undefined
+    await same(`${kind}, ${B} sequences`, (device) => {
+      using tape = new Tape()
+      const net = recurrent({
+        kind, inputs: 13, hidden: 65, bidirectional: true, layers: 2, device, rng: random(1),
+        ...(projection && { projection }),
+      })
+      const x = normal(device, 2, 9, B, 13)
+      const lengths = Array.from({ length: B }, (_, b) => 1 + (b * 4) % 9)
+      const h = normal(device, 3, 4, B, projection ?? 65)
+      const state = { h, ...(kind === 'LSTM' && { c: normal(device, 4, 4, B, 65) }) } as RecurrentState
+      const { outputs } = net(x, { state, lengths })
+      const grads = tape.gradients(sum(mul(outputs, outputs)), [x, h, ...Object.values(net.parameters)])
+      return unowned(() => [outputs, ...grads].map((each) => mul(each, 1)))
+    })
+  }
+})
+
+test.after(() => [alone, ...others].forEach((device) => device.close()))
 
 test.run()

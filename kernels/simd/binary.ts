@@ -4,8 +4,8 @@
 // vector of four copies. y lies in one piece. NaN goes through maximum and minimum.
 // CPU twin: src/cpu/elementwise.ts, binaryLoops and broadcastBinary. Next: unary.ts.
 
-import { LINE, put } from './lanes'
-import { aside, share, shareEnd } from './threads'
+import { put } from './lanes'
+import { aside, firstNumber, share, shareEnd } from './threads'
 
 // As numbered in src/simd/elementwise.ts.
 const ADD = 0
@@ -47,9 +47,8 @@ export function binary(p: Binary, thread: i32, threads: i32): void {
     first = share(runs, thread, threads)
     last = shareEnd(runs, thread, threads)
   } else {
-    const lines = (p.n + LINE - 1) / LINE
-    begin = share(lines, thread, threads) * LINE
-    end = min(p.n, shareEnd(lines, thread, threads) * LINE)
+    begin = firstNumber(p.n, thread, threads)
+    end = firstNumber(p.n, thread + 1, threads)
   }
   if (begin >= end) return
   const start = <usize>begin << 2

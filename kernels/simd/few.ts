@@ -8,7 +8,10 @@
 
 import { multiplyAdd } from './tile'
 
-/** Columns `first` to `last` of C [M, N] = start + A B, M rows one after another. */
+/**
+ * Columns `first` to `last` of C [M, N] = start + A B, M rows one after another; `first` is a multiple of 4,
+ * so that a column is summed in the same way at any number of threads.
+ */
 export function multiplyFew(
   a: usize, aRow: usize, aColumn: usize, b: usize, bRow: usize, bColumn: usize,
   start: usize, startRow: usize, c: usize, cRow: usize, M: i32, K: i32, first: i32, last: i32,

@@ -4,7 +4,8 @@
 //
 // CPU twin: src/cpu/gates-elman.ts. Next: recurrence.ts.
 
-import { add, mul, oneMinus, put, Row } from './gates'
+import { add, mul, oneMinus, Row } from './gates'
+import { put } from './lanes'
 import { sigmoid4, tanh4 } from './math'
 
 export const TANH: i32 = 0
@@ -17,7 +18,7 @@ export function elmanForward(row: Row, f: i32): void {
     const a = add(v128.load(row.x + at), v128.load(row.u + at))
     // pmax in this order of operands passes NaN on
     const y = f == TANH ? tanh4(a) : f == RELU ? f32x4.pmax(a, f32x4.splat(0)) : sigmoid4(a)
-    put(row.m + at, y, min(4, row.H - j))
+    put(row.m + at, y, row.H - j)
   }
 }
 
@@ -27,6 +28,6 @@ export function elmanBackward(row: Row, f: i32): void {
     const y = v128.load(row.m + at)
     const slope = f == TANH ? oneMinus(mul(y, y))
       : f == RELU ? v128.and(f32x4.gt(y, f32x4.splat(0)), f32x4.splat(1)) : mul(y, oneMinus(y))
-    put(row.dx + at, mul(v128.load(row.dm + at), slope), min(4, row.H - j))
+    put(row.dx + at, mul(v128.load(row.dm + at), slope), row.H - j)
   }
 }

@@ -7,7 +7,8 @@
 //
 // CPU twin: src/cpu/gates-gru.ts. Next: gates-elman.ts.
 
-import { add, mul, oneMinus, put, Row, sub } from './gates'
+import { add, mul, oneMinus, Row, sub } from './gates'
+import { put } from './lanes'
 import { sigmoid4, tanh4 } from './math'
 import { multiplyAdd } from './tile'
 

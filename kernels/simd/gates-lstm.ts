@@ -8,7 +8,8 @@
 //
 // CPU twin: src/cpu/gates-lstm.ts. Next: gates-gru.ts.
 
-import { add, mul, oneMinus, put, Row } from './gates'
+import { add, mul, oneMinus, Row } from './gates'
+import { put } from './lanes'
 import { sigmoid4, tanh4 } from './math'
 import { multiplyAdd } from './tile'
 

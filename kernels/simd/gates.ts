@@ -25,18 +25,6 @@ export class Row {
   pass: usize
 }
 
-/** Writes the first n of 4 numbers. */
-@inline
-export function put(to: usize, x: v128, n: i32): void {
-  if (n == 4) {
-    v128.store(to, x)
-    return
-  }
-  v128.store32_lane(to, x, 0)
-  if (n > 1) v128.store32_lane(to, x, 1, 4)
-  if (n > 2) v128.store32_lane(to, x, 2, 8)
-}
-
 @inline
 export function mul(a: v128, b: v128): v128 {
   return f32x4.mul(a, b)

@@ -7,9 +7,9 @@
 // A row of y may get several rows of x; threads share the columns, so that their order stays.
 // CPU twin: src/cpu/move.ts. Next: move.ts.
 
-import { LINE, put } from './lanes'
+import { put } from './lanes'
 import { copyRow } from './move'
-import { share, shareEnd } from './threads'
+import { firstNumber, share, shareEnd } from './threads'
 
 @unmanaged
 export class Rows {
@@ -30,9 +30,8 @@ export function gather(p: Rows, thread: i32, threads: i32): void {
 }
 
 export function scatterAdd(p: Rows, thread: i32, threads: i32): void {
-  const lines = (p.D + LINE - 1) / LINE
-  const first = share(lines, thread, threads) * LINE
-  const columns = min(p.D, shareEnd(lines, thread, threads) * LINE) - first
+  const first = firstNumber(p.D, thread, threads)
+  const columns = firstNumber(p.D, thread + 1, threads) - first
   for (let n = 0; n < p.N; n++) {
     const v = load<u32>(p.index + (<usize>n << 2))
     let y = p.y + (<usize>(v * p.D + first) << 2), x = p.x + (<usize>(n * p.D + first) << 2)

@@ -7,7 +7,7 @@
 
 import { multiplyFew } from './few'
 import { packGroups, packPanels } from './panels'
-import { aside, beat, meet, share, shareEnd } from './threads'
+import { aside, beat, firstNumber, meet, share, shareEnd } from './threads'
 import { GROUP, PANEL, tile1x32, tile2x16, tile4x8 } from './tile'
 
 const BLOCK_K: i32 = 256
@@ -38,7 +38,7 @@ export class Product {
 export function product(p: Product, thread: i32, threads: i32): void {
   if (p.M < GROUP) {
     return multiplyFew(p.a, p.aRow, p.aColumn, p.b, p.bRow, p.bColumn, p.start, p.startRow, p.c, p.cRow,
-      p.M, p.K, share(p.N, thread, threads), shareEnd(p.N, thread, threads))
+      p.M, p.K, firstNumber(p.N, thread, threads), firstNumber(p.N, thread + 1, threads))
   }
   const groups = groupsOf(p.M), panels = panelsOf(p.N)
   const byRows = groups >= panels // the side that is longer is shared out

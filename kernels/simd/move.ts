@@ -2,8 +2,7 @@
 // and joins, of numbers of either type. Along the innermost axis: both sides go on by one number (a copy),
 // `from` stands still (a fill), or any steps. CPU twin: src/cpu/move.ts, window and place. Next: gather.ts.
 
-import { LINE } from './lanes'
-import { share, shareEnd } from './threads'
+import { firstNumber, share, shareEnd } from './threads'
 
 @unmanaged
 export class Move {
@@ -32,9 +31,8 @@ export function move(p: Move, thread: i32, threads: i32): void {
     first = share(runs, thread, threads)
     last = shareEnd(runs, thread, threads)
   } else {
-    const lines = (p.n + LINE - 1) / LINE
-    begin = share(lines, thread, threads) * LINE
-    end = min(p.n, shareEnd(lines, thread, threads) * LINE)
+    begin = firstNumber(p.n, thread, threads)
+    end = firstNumber(p.n, thread + 1, threads)
   }
   if (begin >= end) return
   for (let r = first; r < last; r++) {

@@ -2,6 +2,8 @@
 // Every thread runs an instance of this module on one memory; what is a global here is its own. Waiting is
 // the host's (src/simd/meeting.ts). Next: index.ts.
 
+import { LINE } from './lanes'
+
 /** Returns when all threads of the job have come here; 0 when one is missed, and the job is lost. */
 @external('env', 'meet')
 declare function meetThreads(threads: i32): i32
@@ -38,6 +40,11 @@ export function share(n: i32, thread: i32, threads: i32): i32 {
 
 export function shareEnd(n: i32, thread: i32, threads: i32): i32 {
   return share(n, thread + 1, threads)
+}
+
+/** Of n numbers in whole cache lines, the first that is this thread's; n for the thread after the last. */
+export function firstNumber(n: i32, thread: i32, threads: i32): i32 {
+  return min(n, share((n + LINE - 1) / LINE, thread, threads) * LINE)
 }
 
 /** Returns when all threads of the job have come here; false when one is missed, and the job is lost. */

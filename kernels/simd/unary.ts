@@ -1,8 +1,8 @@
 // y = f(x), element by element. CPU twin: src/cpu/elementwise.ts, unaryLoops. Next: math.ts.
 
-import { LINE, put } from './lanes'
+import { put } from './lanes'
 import { sigmoid4, tanh4, wideExp4 } from './math'
-import { share, shareEnd } from './threads'
+import { firstNumber } from './threads'
 
 // As numbered in src/simd/elementwise.ts.
 const NEG = 0
@@ -24,9 +24,8 @@ export class Unary {
 }
 
 export function unary(p: Unary, thread: i32, threads: i32): void {
-  const lines = (p.n + LINE - 1) / LINE
-  const first = share(lines, thread, threads) * LINE
-  const n = min(p.n, shareEnd(lines, thread, threads) * LINE) - first
+  const first = firstNumber(p.n, thread, threads)
+  const n = firstNumber(p.n, thread + 1, threads) - first
   const y = p.y + (<usize>first << 2), x = p.x + (<usize>first << 2)
   switch (p.op) {
     case NEG: return walk(NEG, y, x, n)

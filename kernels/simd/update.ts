@@ -2,9 +2,8 @@
 // in their order. The rule of each optimiser is a file of its own. Threads share each piece.
 // CPU twins: src/train/rule.ts, update; src/train/optimizers.ts for the rules. Next: update-adam.ts.
 
-import { LINE } from './lanes'
 import { pieceAt } from './pieces'
-import { share, shareEnd } from './threads'
+import { firstNumber } from './threads'
 import { Adagrad, adagrad } from './update-adagrad'
 import { Adam, adam } from './update-adam'
 import { Rmsprop, rmsprop } from './update-rmsprop'
@@ -29,9 +28,8 @@ export function update(u: Update, thread: i32, threads: i32): void {
   const rest = changetype<usize>(u) + offsetof<Update>('rest')
   for (let k = 0; k < u.count; k++) {
     const piece = pieceAt(u.pieces, k)
-    const lines = (piece.length + LINE - 1) / LINE
-    const first = share(lines, thread, threads) * LINE
-    const n = min(piece.length, shareEnd(lines, thread, threads) * LINE) - first
+    const first = firstNumber(piece.length, thread, threads)
+    const n = firstNumber(piece.length, thread + 1, threads) - first
     const p = piece.p + (<usize>first << 2), g = piece.g + (<usize>first << 2)
     const at = <usize>(piece.start + first) << 2 // in each slot
     switch (u.rule) {
