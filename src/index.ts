@@ -118,6 +118,7 @@ export {
   type LanguageModel, languageModel, type LanguageModelForm, type SequenceModel,
   sequenceModel, type SequenceModelParts,
 } from './train/language-model.ts'
+export type { SymbolStream } from './train/symbol-stream.ts'
 export { type StepEvent, train, Training, type TrainOptions } from './train/loop.ts'
 export type { TrainingState } from './train/training-state.ts'
 export {

@@ -106,21 +106,45 @@ export async function* sample(model: SequenceModel, options: SampleOptions): Asy
   const { prompt, length, rng } = options
   if (prompt.length === 0) throw new UnrolledError('sample: the prompt is empty; it needs one symbol or more')
   checkCount('sample: length', length, 0)
-  let state = unowned(() => model.initial(1))
+  const reader = readerOf(model)
   let next = prompt
   try {
     for (let i = 0; i < length; i++) {
-      const [logits, after] = step(model, next, state)
-      dispose(state)
-      state = after
-      const values = await logits.read()
-      logits.dispose()
-      const symbol = choose(values, options, rng)
+      const symbol = choose(await reader.read(next), options, rng)
       yield symbol
       next = Int32Array.of(symbol)
     }
   } finally {
-    dispose(state)
+    reader.dispose()
+  }
+}
+
+/** Reads symbols [T], and what comes after them in the next call: the logits [V] after the last one. */
+interface Reader {
+  read(symbols: Int32Array): Promise<ArrayLike<number>>
+  dispose(): void
+}
+
+function readerOf(model: SequenceModel): Reader {
+  const stream = model.stream?.()
+  if (stream) {
+    const read = async (symbols: Int32Array) => {
+      symbols.subarray(0, -1).forEach((symbol) => stream.step(symbol))
+      return stream.step(symbols[symbols.length - 1])
+    }
+    return { read, dispose: () => stream.dispose() }
+  }
+  let state = unowned(() => model.initial(1))
+  return {
+    async read(symbols) {
+      const [logits, after] = step(model, symbols, state)
+      dispose(state)
+      state = after
+      const values = await logits.read()
+      logits.dispose()
+      return values
+    },
+    dispose: () => dispose(state),
   }
 }
 

@@ -21,6 +21,7 @@ import type { Random } from '../random.ts'
 import { checkOptionNames } from '../suggest.ts'
 import type { Tensor, Tree } from '../tensor.ts'
 import type { Activity, Net } from './bptt.ts'
+import { type SymbolStream, symbolStream } from './symbol-stream.ts'
 
 /** The form of a language model: with its vocabulary, all that is needed to build it again. */
 export interface LanguageModelForm extends Readonly<Regularisers> {
@@ -53,6 +54,8 @@ export interface SequenceModel extends Net<Tree> {
   observe?(symbols: Tensor, state: Tree, rng?: Random): { outputs: Tensor, state: Tree, activity: Activity }
   /** the mean cross-entropy in nats; targets of -1 count for nothing */
   loss(logits: Tensor, targets: Tensor): Tensor
+  /** one text, symbol by symbol: for sampling, on a device whose numbers are there at once */
+  stream?(): SymbolStream
 }
 
 /** A sequence model that its form describes: it can be saved, and built again. */
@@ -96,6 +99,7 @@ export function sequenceModel(parts: SequenceModelParts): SequenceModel {
     },
     observe,
     loss: (logits, targets) => crossEntropy(logits, targets, { ignoreIndex: -1 }),
+    ...(rnn.stream && first.device.numbers && { stream: () => symbolStream(embedding, rnn, head) }),
   }
 
   function observe(symbols: Tensor, state: Tree, rng?: Random) {
