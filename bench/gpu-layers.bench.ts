@@ -1,5 +1,7 @@
-// One recurrent layer, forward and backward through time, cpu against gpu; then a step fused against the same
-// step composed of elementary ops, each in one command buffer: what it costs to launch many small kernels.
+// One recurrent layer, forward and backward through time, cpu against gpu. Before that, two things in turns,
+// each in one command buffer: a layer fused against the same one composed of elementary ops, which tells what
+// it costs to launch many small kernels; and both directions of a layer side by side against one after the
+// other.
 //
 // Answer: the loss, sum of y * dy with a fixed dy. Gradients: of x and of every parameter. The net is the
 // same under `composed`; where a device has no fused recurrence, both ways are the composed one.
@@ -11,12 +13,14 @@ import type { Cell } from '../src/nn/cell.ts'
 import { elman } from '../src/nn/elman.ts'
 import { gru } from '../src/nn/gru.ts'
 import { lstm } from '../src/nn/lstm.ts'
+import { bidirectional } from '../src/nn/sequence-layers.ts'
 import { unroll } from '../src/nn/unroll.ts'
 import { mul } from '../src/ops/elementwise.ts'
+import { concat } from '../src/ops/move.ts'
 import { sum } from '../src/ops/reduce.ts'
 import { random } from '../src/random.ts'
 import { Tape } from '../src/tape.ts'
-import { tensor } from '../src/tensor.ts'
+import { type Tensor, tensor } from '../src/tensor.ts'
 import { openGpus } from './gpu-adapter.ts'
 import { Clock, type Cost } from './gpu-clock.ts'
 import { compare, medianCost, type Series, show, type Size, type Work } from './gpu-compare.ts'
@@ -34,17 +38,31 @@ const single: readonly Size[] = [
 ]
 const makers = { LSTM: lstm, GRU: gru, Elman: elman }
 type Name = keyof typeof makers
+const names = Object.keys(makers) as Name[]
 const GATES: Record<Name, number> = { LSTM: 4, GRU: 3, Elman: 1 }
 
+/** What a layer shows of xs [T, B, D]: [T, B, width] */
+type Run = (xs: Tensor) => Tensor
+
 /** A layer on a device, and the function that runs it forward and backward. */
-function layer(name: Name, device: Device, { T, B, D, H }: Size): () => Work {
-  const cell: Cell = makers[name]({ inputs: D, hidden: H, device, rng: random(1) })
+function layer(name: Name, device: Device, size: Size): () => Work {
+  const cell = cellOf(name, device, size, 1)
+  return trained(device, size, [cell], (xs) => unroll(cell, xs).outputs)
+}
+
+const cellOf = (name: Name, device: Device, { D, H }: Size, seed: number): Cell =>
+  makers[name]({ inputs: D, hidden: H, device, rng: random(seed) })
+
+function trained(device: Device, { T, B, D, H }: Size, cells: readonly Cell[], run: Run): () => Work {
   const xs = tensor(random(2).normal(T * B * D), { shape: [T, B, D], device })
-  const dy = tensor(random(3).normal(T * B * H), { shape: [T, B, H], device })
-  const wanted = new Map([['x', xs], ...Object.entries(cell.parameters)])
+  const width = cells.length * H
+  const dy = tensor(random(3).normal(T * B * width), { shape: [T, B, width], device })
+  const parameters = cells.flatMap((cell, s) =>
+    Object.entries(cell.parameters).map(([key, x]): [string, Tensor] => [`${key} ${s}`, x]))
+  const wanted = new Map([['x', xs], ...parameters])
   return () => {
     const tape = new Tape()
-    const { outputs } = unroll(cell, xs)
+    const outputs = run(xs)
     const answer = sum(mul(outputs, dy))
     const gradients = tape.gradients(answer, wanted)
     return { results: [outputs, ...gradients.values()], answer, close: () => tape.close() }
@@ -83,7 +101,7 @@ async function inTurns(device: GpuDevice, ways: readonly (() => Work)[]): Promis
   return costs.map(medianCost)
 }
 
-async function checkEqual(name: Name, ways: readonly (() => Work)[]): Promise<void> {
+async function checkEqual(what: string, ways: readonly (() => Work)[]): Promise<void> {
   const all: ArrayLike<number>[][] = []
   for (const run of ways) {
     const work = run()
@@ -92,42 +110,69 @@ async function checkEqual(name: Name, ways: readonly (() => Work)[]): Promise<vo
     all.push(await reading)
   }
   const [found, right] = all
-  found.forEach((x, i) => verify(`${name}, fused and composed`, relativeError(x, right[i]) < 1e-4))
+  found.forEach((x, i) => verify(what, relativeError(x, right[i]) < 1e-4))
 }
+
+/** Two ways to the same results: checked, timed in turns; a row of the table for each. */
+async function rowsOf(
+  device: GpuDevice, name: string, size: Size, names: readonly [string, string],
+  ways: readonly (() => Work)[],
+): Promise<string[][]> {
+  await checkEqual(`${name}, ${names.join(' and ')}`, ways)
+  const costs = await inTurns(device, ways)
+  verify(`${name}: one command buffer each`, costs.every(({ submissions }) => submissions === 1))
+  const ms = (x: number | null) => (x === null ? '-' : (x * 1000).toPrecision(3))
+  const [first, second] = costs
+  record('inTurns', { adapter: device.adapter.name, layer: name, size, names, costs: [first, second] })
+  return costs.map(({ dispatches, encode, gpu, total }, k) => [
+    `${name}, ${names[k]}`, String(dispatches), (dispatches / size.T).toFixed(1), ms(encode), ms(gpu),
+    ms(total), (total / first.total).toFixed(2),
+  ])
+}
+
+const headings = ['', 'dispatches', 'per step', 'encode', 'GPU', 'end to end', 'times the first']
+const how = 'forward and backward, one command buffer each; results are equal. Times in ms'
 
 async function fusedAgainstComposed(device: GpuDevice): Promise<void> {
   const rows: string[][] = []
-  const { T } = FUSED_SIZE
-  for (const name of Object.keys(makers) as Name[]) {
+  for (const name of names) {
     const run = layer(name, device, FUSED_SIZE)
-    const ways = [run, () => composed(run)]
-    await checkEqual(name, ways)
-    const [one, many] = await inTurns(device, ways)
-    verify(`${name}: one command buffer each`, one.submissions === 1 && many.submissions === 1)
-    const ms = (x: number | null) => (x === null ? '-' : (x * 1000).toPrecision(3))
-    for (const [how, cost] of [['fused', one], ['composed', many]] as const) {
-      const { dispatches, encode, gpu, total } = cost
-      rows.push([
-        `${name}, ${how}`, String(dispatches), (dispatches / T).toFixed(1), ms(encode), ms(gpu), ms(total),
-        (cost.total / one.total).toFixed(2),
-      ])
-    }
-    const { adapter } = device
-    record('fused', { adapter: adapter.name, layer: name, size: FUSED_SIZE, fused: one, composed: many })
+    rows.push(...await rowsOf(
+      device, name, FUSED_SIZE, ['fused', 'composed'], [run, () => composed(run)]))
   }
-  printTable(
-    `Fused against composed at (T, B, D, H) = (${show(FUSED_SIZE)}), forward and backward, one command ` +
-      `buffer each; results are equal. Times in ms: ${device.name}`,
-    ['', 'dispatches', 'per step', 'encode', 'GPU', 'end to end', 'times the fused'], rows,
-  )
+  const title = `Fused against composed at (T, B, D, H) = (${show(FUSED_SIZE)}), ${how}: ${device.name}`
+  printTable(title, headings, rows)
   const { fused }: Device = device
   if (!fused) console.log('  This device has no fused recurrence: both ways are the composed one.\n')
+}
+
+const PAIR_SIZES: readonly Size[] = [
+  { T: 64, B: 1, D: 64, H: 128 }, { T: 64, B: 16, D: 64, H: 128 }, { T: 64, B: 32, D: 128, H: 256 },
+]
+
+/** A layer with two directions: steps of both in one dispatch, or run after run. */
+async function bothDirections(device: GpuDevice): Promise<void> {
+  for (const size of PAIR_SIZES) {
+    const rows: string[][] = []
+    for (const name of names) {
+      const cells = [cellOf(name, device, size, 1), cellOf(name, device, size, 4)] as const
+      const apart: Run = (xs) => concat([
+        unroll(cells[0], xs).outputs, unroll(cells[1], xs, undefined, { direction: 'reverse' }).outputs,
+      ], -1)
+      const ways = [(xs: Tensor) => bidirectional(...cells)(xs).outputs, apart]
+        .map((run) => trained(device, size, cells, run))
+      rows.push(...await rowsOf(device, name, size, ['side by side', 'one after the other'], ways))
+    }
+    const title = `Both directions at (T, B, D, H) = (${show(size)}), ${how}: ${device.name}`
+    printTable(title, headings, rows)
+  }
 }
 
 printMachine()
 for (const device of await openGpus()) {
   await fusedAgainstComposed(device)
-  for (const name of Object.keys(makers) as Name[]) {
+  await bothDirections(device)
+  for (const name of names) {
     await compare(series(name, sizes), device)
     await compare(series(name, single, ', one sequence'), device)
   }
