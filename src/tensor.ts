@@ -232,8 +232,8 @@ export function commonDevice(op: string, inputs: readonly Tensor[]): Device {
     if (!(x instanceof Tensor)) throw notTensor(op, x)
     if (x.device !== device) {
       throw new UnrolledError(
-        `${op}: its inputs live on two devices (${device.name}, ${x.device.name}); every cpu() or gpu() ` +
-        'is a device of its own: make one and share it, or read one tensor and upload it')
+        `${op}: its inputs live on two devices (${device.name}, ${x.device.name}); every cpu(), simd() ` +
+        'or gpu() is a device of its own: make one and share it, or read one tensor and upload it')
     }
   }
   return device

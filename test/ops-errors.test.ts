@@ -221,7 +221,8 @@ function deviceErrors(
   ]
   const names = (op: string) => (op === 'crossEntropy' ? `cpu, ${name}` : `${name}, cpu`)
   return calls.map(([op, run]) => [run, `${op}: its inputs live on two devices (${names(op)}); ` +
-    'every cpu() or gpu() is a device of its own: make one and share it, or read one tensor and upload it'])
+    'every cpu(), simd() or gpu() is a device of its own: ' +
+    'make one and share it, or read one tensor and upload it'])
 }
 
 const test = suite('ops, errors')

@@ -126,7 +126,7 @@ test('refused: the other precision, and another device', () => {
   const a = tensor([1], { device })
   const b = tensor([1], { device: cpu() })
   assert.is(message(() => add(a, b)),
-    'add: its inputs live on two devices (cpu, cpu); every cpu() or gpu() is a device of its own: ' +
+    'add: its inputs live on two devices (cpu, cpu); every cpu(), simd() or gpu() is a device of its own: ' +
     'make one and share it, or read one tensor and upload it')
   // @ts-expect-error: not a precision
   assert.match(message(() => cpu({ precision: 'float16' })),

@@ -1,14 +1,15 @@
 // Where a command computes: --device with --adapter or --threads, and the device that they open. auto takes a
-// graphics card where there is one, else simd; gpu takes a card, else a driver that computes on the processor,
-// and says so.
+// graphics card where there is one, else simd, else cpu; gpu takes a card, else a driver that computes on the
+// processor, and says so.
 // Read next: ../gpu/node-provider.ts, how adapters are found; devices.ts, which lists them.
 
+import { UnrolledError } from '../check.ts'
 import { cpu } from '../cpu/device.ts'
 import type { Device } from '../device.ts'
 import { NoAdapterError } from '../gpu/adapter.ts'
 import { describeAdapter, hasDawn, mayHaveHardware, requestAdapter } from '../gpu/node-provider.ts'
 import { gpu } from '../gpu/open.ts'
-import { hasSimd, simd } from '../simd/open.ts'
+import { simd } from '../simd/open.ts'
 import { type OptionTable, UsageError } from './options.ts'
 
 export const deviceOptions = {
@@ -17,7 +18,8 @@ export const deviceOptions = {
     help: 'where to compute: plain loops, WebAssembly, WebGPU; auto takes a graphics card or simd',
   },
   threads: {
-    type: 'count', max: 64, help: 'threads of the simd device; by default as many as the machine runs at once',
+    type: 'count', max: 64,
+    help: 'threads of the simd device; by default as many as the machine runs at once',
   },
   adapter: {
     type: 'text', value: 'NAME', help: 'part of the name of the gpu to take; npx unrolled devices lists them',
@@ -47,7 +49,7 @@ export async function openDevice({ device, threads, adapter }: DeviceValues): Pr
   if (device === 'cpu') return cpu()
   if (device === 'simd' || threads !== undefined) return simd({ threads })
   if (device === 'auto' && adapter === undefined) {
-    return await openHardware() ?? (hasSimd() ? simd() : cpu())
+    return await openHardware() ?? await openSimd()
   }
   const { name, driver, kind } = describeAdapter(await requestAdapter({ adapter }))
   if (kind === 'software') {
@@ -55,6 +57,17 @@ export async function openDevice({ device, threads, adapter }: DeviceValues): Pr
     process.stderr.write(`unrolled: note: ${why} ${name} (${driver}), a gpu in software\n`)
   }
   return gpu({ adapter })
+}
+
+// Where the engine may not have what simd needs (threads, address space), the plain loops do.
+async function openSimd(): Promise<Device> {
+  try {
+    return await simd()
+  } catch (error) {
+    if (!(error instanceof UnrolledError)) throw error
+    process.stderr.write(`unrolled: note: ${error.message}; computing on cpu\n`)
+    return cpu()
+  }
 }
 
 // Without a card, or without Dawn, nothing is loaded and nothing is said.

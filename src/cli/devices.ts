@@ -8,7 +8,7 @@ import { UnrolledError } from '../check.ts'
 import { printable } from '../data/printable.ts'
 import { type AdapterInfo, inOneLine } from '../gpu/adapter.ts'
 import { listAdapters, softwareStartLine } from '../gpu/node-provider.ts'
-import { hasSimd, simd } from '../simd/open.ts'
+import { simd } from '../simd/open.ts'
 import { say } from './common.ts'
 import { defineCommand, type Values } from './options.ts'
 
@@ -26,7 +26,7 @@ const FEATURES = ['shader-f16', 'subgroups', 'timestamp-query']
 
 interface Found {
   readonly cpu: string
-  /** the simd device on it; null where the engine has no WebAssembly SIMD */
+  /** the simd device on it; null where it cannot be opened */
   readonly simd: string | null
   readonly adapters: readonly AdapterInfo[]
   /** what --device auto and --device gpu take; null: nothing */
@@ -60,15 +60,14 @@ async function look(): Promise<Found> {
   }
   const card = adapters.find(({ kind }) => kind === 'hardware')
   const gpu = card ?? adapters.find(() => true)
-  const simd = await describeSimd()
+  const simd = await describeSimd().catch(asNote)
   return {
     cpu: `${printable(cpus()[0]?.model.trim() || process.arch)}, ${availableParallelism()} threads`,
     simd, adapters, auto: card?.name ?? (simd ? 'simd' : 'cpu'), gpu: gpu?.name ?? null, start, notes,
   }
 }
 
-async function describeSimd(): Promise<string | null> {
-  if (!hasSimd()) return null
+async function describeSimd(): Promise<string> {
   const device = await simd()
   device.close()
   const threads = device.threads === 1 ? '1 thread' : `${device.threads} threads`

@@ -21,7 +21,9 @@ import { dependsOnEnd, trainCommand, type TrainValues } from './train-options.ts
 import { resolved } from './train-plan.ts'
 
 const ENDS = ['steps', 'epochs', 'minutes'] as const
-const BESIDE = ['resume', ...ENDS, 'saveEvery', 'json', 'device', 'threads', 'adapter', 'data', 'valid', 'test']
+const BESIDE = [
+  'resume', ...ENDS, 'saveEvery', 'json', 'device', 'threads', 'adapter', 'data', 'valid', 'test',
+]
 
 /** Options that say how a run is watched, or where it lies, rather than what is computed, and where. */
 const NOT_KEPT = ['resume', 'out', 'json']

@@ -30,7 +30,8 @@ export function makeMemory(shared: boolean): WebAssembly.Memory {
       // too much for this machine or page; half of it may do
     }
   }
-  throw new UnrolledError('simd: there is no memory left here, not even 64 MiB; use cpu()')
+  throw new UnrolledError('simd: no WebAssembly memory can be had here, not even 64 MiB; use cpu(), or, ' +
+    'where address space is limited (ulimit -v), node --disable-wasm-trap-handler')
 }
 
 /** Which parts of a WebAssembly memory are free, in the order of their addresses. */

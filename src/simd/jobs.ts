@@ -59,11 +59,15 @@ export class Jobs {
     for (let i = 0; i < values.length; i++) this.words[i] = values[i]
     const { kernels, meeting, threads, words: { byteOffset: at } } = this
     if (work < SHARED_WORK || threads === 1) return kernels.perform(kind, at, 0, 1)
-    meeting.announce(kind, at, threads)
-    kernels.perform(kind, at, 0, threads)
-    if (meeting.awaitWorkers(threads)) return
-    this.lost('a thread does not answer')
-    throw new UnrolledError(this.over)
+    let answered = false
+    try {
+      meeting.announce(kind, at, threads)
+      kernels.perform(kind, at, 0, threads)
+      answered = meeting.awaitWorkers(threads)
+    } finally {
+      if (!answered) this.lost('a thread has ended or does not answer')
+    }
+    if (!answered) throw new UnrolledError(this.over)
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 // How threads wait for each other: the main one writes a job down, wakes the workers, does its own share and
 // waits for theirs; inside a job all threads meet where one needs what another has made.
 //
-// The words they share lie in a control block, each on a cache line of its own; counts only go up. Who waits
+// The words they share lie in a control block, each on a cache line of its own. Who waits
 // spins for some microseconds (the next job of a training step comes soon), then sleeps. It is JavaScript and
 // not WebAssembly because loops around atomics lose their locals in the baseline compiler of Node 20's V8.
 // Next: workers in threads.ts and node-threads.ts; jobs.ts, the main thread's side.
@@ -27,7 +27,7 @@ export function makeMeeting({ memory, control, each, thread }: Beginning, maySle
   const [JOBS, DONE, ARRIVED, MEETINGS, BROKEN, JOB, OWN] = [0, 16, 32, 48, 64, 80, 128]
   const SPINS = 5000
   const NAP = 50 // milliseconds
-  const PATIENCE = 20_000 // milliseconds without a sign of life
+  const PATIENCE = 20_000 // milliseconds without a sign of life: whoever can tell that it ends calls breakOff
   const words = new Int32Array(memory.buffer, control)
   const own = control + 4 * OWN + each * thread
   let taken = 0
@@ -39,30 +39,40 @@ export function makeMeeting({ memory, control, each, thread }: Beginning, maySle
     return sum
   }
 
-  /** Waits until the word is no longer `old`; false when no thread has moved for long. */
+  /** Lets all who wait know that a thread ends. */
+  function breakOff(): void {
+    Atomics.store(words, BROKEN, 1)
+    for (const word of [DONE, MEETINGS]) Atomics.notify(words, word)
+  }
+
+  /** Waits until the word is no longer `old`; false when a thread has ended or none has moved for long. */
   function awaitChange(word: number, old: number, threads: number): boolean {
     for (let n = 0; n < SPINS; n++) if (Atomics.load(words, word) !== old) return true
-    let [since, heard] = [Date.now(), beats(threads)]
+    let [silence, heard, before] = [0, beats(threads), performance.now()]
     while (Atomics.load(words, word) === old) {
+      if (Atomics.load(words, BROKEN) !== 0) return false
       if (maySleep) Atomics.wait(words, word, old, NAP)
-      const now = beats(threads)
-      if (now !== heard) [since, heard] = [Date.now(), now]
-      if (Atomics.load(words, BROKEN) !== 0 || Date.now() - since > PATIENCE) {
-        Atomics.store(words, BROKEN, 1)
-        return false
-      }
+      const [now, beat] = [performance.now(), beats(threads)]
+      // while the process is stopped or the machine asleep no thread can beat: that is one nap, however long
+      silence = beat === heard ? silence + Math.min(now - before, 2 * NAP) : 0
+      heard = beat
+      before = now
+      if (silence > PATIENCE) breakOff()
     }
     return true
   }
 
   return {
+    breakOff,
+
     /** the address of this thread's own bytes */
     own,
 
     /** 1 when all threads of the job have come here, 0 when one is missed */
     meet(threads: number): number {
       const meeting = Atomics.load(words, MEETINGS)
-      if (Atomics.add(words, ARRIVED, 1) % threads === threads - 1) {
+      if (Atomics.add(words, ARRIVED, 1) === threads - 1) {
+        Atomics.store(words, ARRIVED, 0)
         Atomics.store(words, MEETINGS, meeting + 1)
         Atomics.notify(words, MEETINGS)
         return 1
@@ -96,7 +106,12 @@ export function makeMeeting({ memory, control, each, thread }: Beginning, maySle
         while (Atomics.load(words, JOBS) === taken) Atomics.wait(words, JOBS, taken)
         taken = taken + 1 | 0
         if (words[JOB] === 0) return
-        perform(words[JOB], words[JOB + 1], thread, words[JOB + 2])
+        try {
+          perform(words[JOB], words[JOB + 1], thread, words[JOB + 2])
+        } catch (error) {
+          breakOff()
+          throw error
+        }
         Atomics.add(words, DONE, 1)
         Atomics.notify(words, DONE)
       }
@@ -104,11 +119,17 @@ export function makeMeeting({ memory, control, each, thread }: Beginning, maySle
   }
 }
 
-/** The text of a worker, which is given a Beginning and says 'ready'. */
+/**
+ * The text of a worker.
+ * @param begin calls `work` with a Beginning and, if `say` needs it, a port
+ * @param say says 'ready'; it may let `meeting.breakOff` be called where the thread ends by itself
+ */
 export function workerText(begin: string, say: string): string {
+  // some bundlers wrap functions in a call of __name, which says what they were called
   return `
+const __name = (f) => f
 const makeMeeting = ${makeMeeting.toString()}
-const work = (beginning) => {
+const work = (beginning, port) => {
   const meeting = makeMeeting(beginning, true)
   const env = { memory: beginning.memory, meet: meeting.meet }
   const { exports } = new WebAssembly.Instance(beginning.module, { env })

@@ -24,12 +24,15 @@ export function prepareEngine(): void {
   if (!hasMultiplyAdd()) setFlagsFromString('--experimental-wasm-relaxed-simd')
 }
 
+// import() is understood whatever kind of module --input-type says that a text is
 const TEXT = workerText(
-  `const { parentPort, workerData } = require('node:worker_threads'); work(workerData)`,
-  `parentPort.postMessage('ready')`)
+  `import('node:worker_threads').then(({ workerData, parentPort }) => work(workerData, parentPort))`,
+  `process.once('exit', meeting.breakOff); port.postMessage('ready')`)
 
 export function startThread(beginning: Beginning): Thread {
-  const worker = new Worker(TEXT, { eval: true, workerData: beginning, name: `simd ${beginning.thread}` })
+  const name = `simd ${beginning.thread}`
+  // the flags of the process would have what they import or require run here too
+  const worker = new Worker(TEXT, { eval: true, workerData: beginning, name, execArgv: [] })
   const thread: Thread = {
     ready: new Promise((resolve, reject) => {
       worker.once('message', () => {

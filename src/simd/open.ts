@@ -9,6 +9,7 @@ import { Heap, makeMemory } from './heap.ts'
 import { Jobs, WORDS } from './jobs.ts'
 import { CONTROL_WORDS, makeMeeting } from './meeting.ts'
 import { compileKernels, hasMultiplyAdd, instantiate } from './module.ts'
+import type { Thread } from './threads.ts'
 
 export interface SimdOptions {
   /** how many threads compute, the calling one included; as many as the machine runs at once by default */
@@ -21,7 +22,7 @@ export interface SimdOptions {
 const MOST_THREADS = 16
 
 /** Whether this engine has what the device needs. */
-export function hasSimd(): boolean {
+function hasSimd(): boolean {
   // (func (result v128) (v128.const i32x4 0 0 0 0))
   return typeof WebAssembly !== 'undefined' && WebAssembly.validate(Uint8Array.of(
     0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 22, 1, 20, 0, 253, 12,
@@ -56,12 +57,15 @@ export async function simd(options: SimdOptions = {}): Promise<Simd> {
   const meeting = makeMeeting({ ...beginning, thread: 0 }, mainMaySleep)
   const kernels = await instantiate(module, memory, meeting.meet)
   kernels.enter(meeting.own)
-  const workers = Array.from({ length: threads - 1 }, (_, k) => startThread({ ...beginning, thread: k + 1 }))
+  const workers: Thread[] = []
   try {
+    for (let thread = 1; thread < threads; thread++) workers.push(startThread({ ...beginning, thread }))
     await Promise.all(workers.map(({ ready }) => ready))
   } catch (error) {
     workers.forEach((worker) => worker.end())
-    throw new UnrolledError(`simd: a thread could not be started: ${(error as Error).message}; ask for fewer`)
+    const { message } = error as Error
+    throw new UnrolledError(`simd: a thread could not be started: ${message}; ask for ` +
+      (workers.length > 1 ? 'fewer' : 'threads: 1'))
   }
   return new SimdDevice(heap, new Jobs(kernels, meeting, words, workers), fused)
 }

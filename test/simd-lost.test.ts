@@ -1,0 +1,127 @@
+// Threads of the simd device that end when nobody asked them to, and devices that are closed: an error of one
+// line at once, from then on, and never a wait without end. Here workers are sabotaged as they are started.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createRequire, syncBuiltinESMExports } from 'node:module'
+import type { Worker } from 'node:worker_threads'
+import { UnrolledError } from '../src/check.ts'
+import type { Device } from '../src/device.ts'
+import { add, exp } from '../src/ops/elementwise.ts'
+import { matmul } from '../src/ops/matmul.ts'
+import { random } from '../src/random.ts'
+import { Scope } from '../src/scope.ts'
+import type { Simd } from '../src/simd/device.ts'
+import { simd } from '../src/simd/open.ts'
+import { type Tensor, tensor } from '../src/tensor.ts'
+
+const test = suite('simd, threads that are lost')
+
+const modules = createRequire(import.meta.url)('node:worker_threads') as { Worker: typeof Worker }
+const Plain = modules.Worker
+
+/** Opens a device of two threads whose worker runs `sabotage` instead of its 30th job. */
+async function sabotaged(sabotage: string): Promise<{ device: Simd, worker: Worker }> {
+  const workers: Worker[] = []
+  const serve = `meeting.serve((...job) => { if (++jobs === 30) { ${sabotage} } exports.perform(...job) })`
+  modules.Worker = class extends Plain {
+    constructor(text: string | URL, options: object) {
+      super('let jobs = 0;' + String(text).replace('meeting.serve(exports.perform)', serve), options)
+      workers.push(this)
+    }
+  }
+  syncBuiltinESMExports()
+  try {
+    const device = await simd({ threads: 2 })
+    assert.is(workers.length, 1)
+    return { device, worker: workers[0] }
+  } finally {
+    modules.Worker = Plain
+    syncBuiltinESMExports()
+  }
+}
+
+const square = (device: Device, n = 128): Tensor =>
+  tensor(random(1).normal(n * n), { shape: [n, n], device })
+
+/** Products, which are shared, until one fails. */
+function multiplyUntilLost(device: Device): unknown {
+  using _ = new Scope()
+  const x = square(device)
+  for (let k = 0; k < 100; k++) {
+    try {
+      matmul(x, x)
+    } catch (error) {
+      return error
+    }
+  }
+  return undefined
+}
+
+function checkLost(device: Simd, error: unknown, wanted: RegExp): void {
+  assert.instance(error, UnrolledError)
+  assert.match((error as Error).message, wanted)
+  assert.not.match((error as Error).message, /\n/)
+  // small jobs, which need no other thread, are refused too
+  assert.throws(() => exp(tensor([1], { device })), wanted)
+  device.close()
+  device.close()
+  assert.throws(() => exp(tensor([1], { device })), /simd: the device is closed; open another/)
+}
+
+const LOST = /^simd: a thread has ended or does not answer; what was computed is lost; open the device again$/
+
+const ways = {
+  'exits inside a job': 'process.exit(3)',
+  'throws inside a job': 'throw new Error("sabotage")',
+  'traps inside a job': 'exports.perform(10, 2 ** 32 - 8, 0, 1)',
+}
+for (const [name, sabotage] of Object.entries(ways)) {
+  test(`a thread that ${name} is missed within a second`, async () => {
+    const { device } = await sabotaged(sabotage)
+    const started = performance.now()
+    const error = multiplyUntilLost(device)
+    const took = performance.now() - started
+    assert.ok(took < 5000, `${took} ms`)
+    checkLost(device, error, LOST)
+  })
+}
+
+test('a thread that is stopped between jobs is told of by its end', async () => {
+  const { device, worker } = await sabotaged('')
+  await worker.terminate()
+  checkLost(device, multiplyUntilLost(device), /^simd: a thread has ended: it ended with code 1; what was/)
+})
+
+test('no thread is given up because a clock jumps: the machine was asleep', async () => {
+  const { device } = await sabotaged('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)')
+  const [{ now }, wall] = [performance, Date.now]
+  let jumps = 0
+  performance.now = () => now.call(performance) + 3_600_000 * jumps++
+  Date.now = () => wall() + 3_600_000 * jumps++
+  const error = multiplyUntilLost(device)
+  performance.now = now
+  Date.now = wall
+  assert.is(error, undefined)
+  assert.ok(jumps > 1)
+  device.close()
+})
+
+test('fifty devices, one after the other', async () => {
+  for (let k = 0; k < 50; k++) {
+    const device = await simd({ threads: 2 })
+    assert.is((await matmul(square(device), square(device)).read()).length, 128 * 128)
+    device.close()
+  }
+})
+
+test('two devices at once; the tensors of one are refused by the other', async () => {
+  const [one, two] = [await simd({ threads: 2 }), await simd({ threads: 1 })]
+  assert.throws(() => add(square(one), square(two)), /add: its inputs live on two devices \(simd, simd\)/)
+  const [a, b] = await Promise.all([one, two].map((device) => matmul(square(device), square(device)).read()))
+  assert.equal(a, b)
+  one.close()
+  two.close()
+})
+
+test.run()
