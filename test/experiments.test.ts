@@ -4,18 +4,19 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 
-import { cpu } from '../src/cpu/device.ts'
 import type { Outcome } from '../src/experiments/experiment.ts'
 import { experiments } from '../src/experiments/list.ts'
 import { drawChart } from '../src/inspect/pictures/chart.ts'
+import { simd } from '../src/simd/open.ts'
 import { parseXml } from './xml.ts'
 
 const test = suite('experiments')
+const device = await simd({ threads: 1 })
 
 const run = async (name: string, seed: number): Promise<Outcome> => {
   const experiment = experiments.find((one) => one.name === name)
   assert.ok(experiment, name)
-  return await experiment.run({ seed, device: cpu(), tell: () => Promise.resolve() })
+  return await experiment.run({ seed, device, tell: () => Promise.resolve() })
 }
 
 test('narma10: for seeds nobody chose, and the same numbers for the same seed', async () => {
@@ -30,8 +31,7 @@ test('narma10: for seeds nobody chose, and the same numbers for the same seed', 
 })
 
 for (const [name, seed] of [
-  ['jordan-cycle', 100], ['elman-letters', 100], ['latch', 100], ['bidirectional', 100],
-  ['exploding-wall', 1],
+  ['elman-letters', 100], ['bidirectional', 100], ['exploding-wall', 1],
 ] as const) {
   test(`${name}: for a seed nobody chose, with a picture`, async () => {
     const { measures, passed, picture } = await run(name, seed)

@@ -45,7 +45,7 @@ test('it writes what the command writes', async () => {
 })
 
 test('it measures what the command measures; in float64 nearly so', async () => {
-  const wanted = JSON.parse(stdout('eval', '--model', 'model', '--data', 'other.txt', '--json')) as
+  const wanted = JSON.parse(stdout('eval', '--model', 'model', '--data', 'other.txt', '--device', 'cpu', '--json')) as
     { loss: number, tokens: number }
   const text = readFileSync(join(folder, 'other.txt'), 'utf8')
   for (const device of [cpu(), cpu({ precision: 'float64' })]) {
@@ -85,7 +85,7 @@ test('a model made in code is read by the commands', async () => {
   const form = { cell: 'gru', symbols: vocabulary.size, embed: 3, hidden: 5, layers: 1, dropout: 0 } as const
   const model = languageModel(form, { device: cpu(), rng: random(4) })
   await saveLanguageModel(join(folder, 'mine'), model, vocabulary)
-  const line = stdout('eval', '--model', 'mine', '--data', 'other.txt')
+  const line = stdout('eval', '--model', 'mine', '--data', 'other.txt', '--device', 'cpu')
   assert.match(line, /^other\.txt: \d\.\d{4} bits per character/)
 })
 
