@@ -45,7 +45,8 @@ test('it writes what the command writes', async () => {
 })
 
 test('it measures what the command measures; in float64 nearly so', async () => {
-  const wanted = JSON.parse(stdout('eval', '--model', 'model', '--data', 'other.txt', '--device', 'cpu', '--json')) as
+  const wanted = JSON.parse(
+    stdout('eval', '--model', 'model', '--data', 'other.txt', '--device', 'cpu', '--json')) as
     { loss: number, tokens: number }
   const text = readFileSync(join(folder, 'other.txt'), 'utf8')
   for (const device of [cpu(), cpu({ precision: 'float64' })]) {
