@@ -49,8 +49,8 @@ export {
 } from './gradcheck.ts'
 
 export {
-  type Advance, type Cell, type CellOptions, type CellParts, type Changes, isProjected, type Named,
-  type ProjectedCell, projectedCell, type Step, uniformParameter,
+  type Advance, type Cell, type CellOptions, type CellParts, type Changes, type FusedParts, isProjected,
+  type Named, type ProjectedCell, projectedCell, type Step, uniformParameter,
 } from './nn/cell.ts'
 export { type CellName, cells, type MakeCell } from './nn/cells.ts'
 export { coupled } from './nn/coupled.ts'
@@ -80,7 +80,7 @@ export {
   bidirectional, type BidirectionalOptions, type Merge, type SequenceLayer, type SequenceOptions,
   skipConnected, stacked,
 } from './nn/sequence-layers.ts'
-export { type Stream, stream } from './nn/stream.ts'
+export { type StepperParts, type Stream, stream } from './nn/stream.ts'
 export { unroll, type Unrolled, type UnrollOptions } from './nn/unroll.ts'
 
 export {

@@ -20,6 +20,7 @@ import { unroll } from '../src/nn/unroll.ts'
 import { mul } from '../src/ops/elementwise.ts'
 import { random } from '../src/random.ts'
 import { unowned, untracked } from '../src/scope.ts'
+import { simd as openSimd } from '../src/simd/open.ts'
 import { Tape } from '../src/tape.ts'
 import { dispose, full, leaves, mapTree, type Tensor, tensor, type Tree } from '../src/tensor.ts'
 import { devices, freshDevices, gpu, simd } from './devices.ts'
@@ -165,6 +166,21 @@ test('the cpu gives the bits of the whole sequence', async () => {
       await cellIs(make({ inputs: 6, hidden: 9, device, rng: random(3) }), device, 0, make.name)
     }
   }
+})
+
+test('two threads, which share a large step, give the bits of one', async () => {
+  const [D, H] = [523, 509] // 4 H (D + H) / 10 lies above SHARED_WORK of simd/jobs.ts
+  const opened = [await openSimd({ threads: 1 }), await openSimd({ threads: 2 })]
+  const x = random(2).normal(D)
+  for (const projection of [0, 508]) {
+    const [one, two] = opened.map((device) => {
+      const reader = lstm({ inputs: D, hidden: H, projection, device, rng: random(1) }).stream()
+      for (let t = 0; t < 5; t++) reader.step(x)
+      return Array.from(reader.step(x))
+    })
+    assert.equal(one, two)
+  }
+  for (const device of opened) device.close()
 })
 
 const fresh = freshDevices.filter(({ name }) => name !== 'gpu')

@@ -43,30 +43,31 @@ export function multiplyFew(
 function dots8(x: usize, b: usize, row: usize, K: i32, start: usize, c: usize): void {
   let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0
   let b1 = b + row, b2 = b1 + row, b3 = b2 + row, b4 = b3 + row, b5 = b4 + row, b6 = b5 + row, b7 = b6 + row
-  const whole = <usize>(K & ~3) << 2
-  for (let at: usize = 0; at < whole; at += 16) {
-    const v = v128.load(x + at)
-    s0 = multiplyAdd(v, v128.load(b + at), s0); s1 = multiplyAdd(v, v128.load(b1 + at), s1)
-    s2 = multiplyAdd(v, v128.load(b2 + at), s2); s3 = multiplyAdd(v, v128.load(b3 + at), s3)
-    s4 = multiplyAdd(v, v128.load(b4 + at), s4); s5 = multiplyAdd(v, v128.load(b5 + at), s5)
-    s6 = multiplyAdd(v, v128.load(b6 + at), s6); s7 = multiplyAdd(v, v128.load(b7 + at), s7)
+  const end = x + (<usize>(K & ~3) << 2)
+  for (; x < end; x += 16) {
+    const v = v128.load(x)
+    s0 = multiplyAdd(v, v128.load(b), s0); s1 = multiplyAdd(v, v128.load(b1), s1)
+    s2 = multiplyAdd(v, v128.load(b2), s2); s3 = multiplyAdd(v, v128.load(b3), s3)
+    s4 = multiplyAdd(v, v128.load(b4), s4); s5 = multiplyAdd(v, v128.load(b5), s5)
+    s6 = multiplyAdd(v, v128.load(b6), s6); s7 = multiplyAdd(v, v128.load(b7), s7)
+    b += 16; b1 += 16; b2 += 16; b3 += 16; b4 += 16; b5 += 16; b6 += 16; b7 += 16
   }
-  x += whole
-  finish(s0, s1, s2, s3, x, b + whole, row, K & 3, start, c)
-  finish(s4, s5, s6, s7, x, b4 + whole, row, K & 3, start ? start + 16 : 0, c + 16)
+  finish(s0, s1, s2, s3, x, b, row, K & 3, start, c)
+  finish(s4, s5, s6, s7, x, b4, row, K & 3, start ? start + 16 : 0, c + 16)
 }
 
 /** The same with 4 rows. */
 function dots4(x: usize, b: usize, row: usize, K: i32, start: usize, c: usize): void {
   let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0
   let b1 = b + row, b2 = b1 + row, b3 = b2 + row
-  const whole = <usize>(K & ~3) << 2
-  for (let at: usize = 0; at < whole; at += 16) {
-    const v = v128.load(x + at)
-    s0 = multiplyAdd(v, v128.load(b + at), s0); s1 = multiplyAdd(v, v128.load(b1 + at), s1)
-    s2 = multiplyAdd(v, v128.load(b2 + at), s2); s3 = multiplyAdd(v, v128.load(b3 + at), s3)
+  const end = x + (<usize>(K & ~3) << 2)
+  for (; x < end; x += 16) {
+    const v = v128.load(x)
+    s0 = multiplyAdd(v, v128.load(b), s0); s1 = multiplyAdd(v, v128.load(b1), s1)
+    s2 = multiplyAdd(v, v128.load(b2), s2); s3 = multiplyAdd(v, v128.load(b3), s3)
+    b += 16; b1 += 16; b2 += 16; b3 += 16
   }
-  finish(s0, s1, s2, s3, x + whole, b + whole, row, K & 3, start, c)
+  finish(s0, s1, s2, s3, x, b, row, K & 3, start, c)
 }
 
 /** c[0..3] = start + four sums of four parts each + the last `rest` numbers of x and of 4 rows. */
