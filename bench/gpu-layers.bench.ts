@@ -9,22 +9,15 @@
 import { composed } from '../src/context.ts'
 import type { Device } from '../src/device.ts'
 import type { GpuDevice } from '../src/gpu/device.ts'
-import type { Cell } from '../src/nn/cell.ts'
-import { elman } from '../src/nn/elman.ts'
-import { gru } from '../src/nn/gru.ts'
-import { lstm } from '../src/nn/lstm.ts'
 import { bidirectional } from '../src/nn/sequence-layers.ts'
 import { unroll } from '../src/nn/unroll.ts'
-import { mul } from '../src/ops/elementwise.ts'
 import { concat } from '../src/ops/move.ts'
-import { sum } from '../src/ops/reduce.ts'
-import { random } from '../src/random.ts'
-import { Tape } from '../src/tape.ts'
-import { type Tensor, tensor } from '../src/tensor.ts'
+import type { Tensor } from '../src/tensor.ts'
 import { openGpus } from './gpu-adapter.ts'
 import { Clock, type Cost } from './gpu-clock.ts'
 import { compare, medianCost, type Series, show, type Size, type Work } from './gpu-compare.ts'
 import { printMachine, printTable, record, relativeError, verify, warmUp } from './harness.ts'
+import { cellOf, flopsOf, GATES, layer, type LayerName, LAYERS, type Run, trained } from './layer.ts'
 
 const sizes: readonly Size[] = [
   { T: 8, B: 2, D: 16, H: 32 }, { T: 32, B: 8, D: 32, H: 64 }, { T: 50, B: 16, D: 64, H: 128 },
@@ -36,48 +29,13 @@ const single: readonly Size[] = [
   { T: 64, B: 1, D: 32, H: 64 }, { T: 64, B: 1, D: 64, H: 128 }, { T: 64, B: 1, D: 128, H: 256 },
   { T: 64, B: 1, D: 512, H: 512 }, { T: 64, B: 1, D: 1024, H: 1024 },
 ]
-const makers = { LSTM: lstm, GRU: gru, Elman: elman }
-type Name = keyof typeof makers
-const names = Object.keys(makers) as Name[]
-const GATES: Record<Name, number> = { LSTM: 4, GRU: 3, Elman: 1 }
-
-/** What a layer shows of xs [T, B, D]: [T, B, width] */
-type Run = (xs: Tensor) => Tensor
-
-/** A layer on a device, and the function that runs it forward and backward. */
-function layer(name: Name, device: Device, size: Size): () => Work {
-  const cell = cellOf(name, device, size, 1)
-  return trained(device, size, [cell], (xs) => unroll(cell, xs).outputs)
-}
-
-const cellOf = (name: Name, device: Device, { D, H }: Size, seed: number): Cell =>
-  makers[name]({ inputs: D, hidden: H, device, rng: random(seed) })
-
-function trained(device: Device, { T, B, D, H }: Size, cells: readonly Cell[], run: Run): () => Work {
-  const xs = tensor(random(2).normal(T * B * D), { shape: [T, B, D], device })
-  const width = cells.length * H
-  const dy = tensor(random(3).normal(T * B * width), { shape: [T, B, width], device })
-  const parameters = cells.flatMap((cell, s) =>
-    Object.entries(cell.parameters).map(([key, x]): [string, Tensor] => [`${key} ${s}`, x]))
-  const wanted = new Map([['x', xs], ...parameters])
-  return () => {
-    const tape = new Tape()
-    const outputs = run(xs)
-    const answer = sum(mul(outputs, dy))
-    const gradients = tape.gradients(answer, wanted)
-    return { results: [outputs, ...gradients.values()], answer, close: () => tape.close() }
-  }
-}
-
-function series(name: Name, sizes: readonly Size[], what = ''): Series {
-  const G = GATES[name]
+function series(name: LayerName, sizes: readonly Size[], what = ''): Series {
   return {
     name: `${name} layer, forward and backward${what}`,
     sizes,
-    // forward, and twice that backward: for the inputs of each product, and for its weights
-    flops: ({ T, B, D, H }) => 3 * 2 * T * B * G * H * (D + H),
+    flops: (size) => flopsOf(name, size),
     // x, y, dy, dx; weights and their gradients
-    numbers: ({ T, B, D, H }) => 2 * T * B * (D + H) + 2 * G * H * (D + H),
+    numbers: ({ T, B, D, H }) => 2 * T * B * (D + H) + 2 * GATES[name] * H * (D + H),
     prepare: (device, size) => layer(name, device, size),
   }
 }
@@ -135,7 +93,7 @@ const how = 'forward and backward, one command buffer each; results are equal. T
 
 async function fusedAgainstComposed(device: GpuDevice): Promise<void> {
   const rows: string[][] = []
-  for (const name of names) {
+  for (const name of LAYERS) {
     const run = layer(name, device, FUSED_SIZE)
     rows.push(...await rowsOf(
       device, name, FUSED_SIZE, ['fused', 'composed'], [run, () => composed(run)]))
@@ -154,7 +112,7 @@ const PAIR_SIZES: readonly Size[] = [
 async function bothDirections(device: GpuDevice): Promise<void> {
   for (const size of PAIR_SIZES) {
     const rows: string[][] = []
-    for (const name of names) {
+    for (const name of LAYERS) {
       const cells = [cellOf(name, device, size, 1), cellOf(name, device, size, 4)] as const
       const apart: Run = (xs) => concat([
         unroll(cells[0], xs).outputs, unroll(cells[1], xs, undefined, { direction: 'reverse' }).outputs,
@@ -172,7 +130,7 @@ printMachine()
 for (const device of await openGpus()) {
   await fusedAgainstComposed(device)
   await bothDirections(device)
-  for (const name of names) {
+  for (const name of LAYERS) {
     await compare(series(name, sizes), device)
     await compare(series(name, single, ', one sequence'), device)
   }

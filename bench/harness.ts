@@ -32,10 +32,10 @@ export function tellAdapter(line: string): void {
 }
 
 /** One line about the machine: numbers mean nothing without it. */
-export function printMachine(): void {
+export function printMachine(used = 'one used'): void {
   const { arch, platform, versions } = process
   const cores = cpus()
-  const line = `${cores[0]?.model.trim() ?? 'unknown processor'}, ${cores.length} cores, one used; ` +
+  const line = `${cores[0]?.model.trim() ?? 'unknown processor'}, ${cores.length} cores, ${used}; ` +
     `Node ${versions.node}, V8 ${versions.v8}, ${platform} ${arch}`
   console.log(`${line}\n`)
   record('machine', { line })
@@ -52,6 +52,55 @@ export function secondsPerCall(fn: () => void): number {
   const { error, stats } = new Benchmark(fn, { minSamples: 8, minTime: 0.01, maxTime: 0.25 }).run()
   if (error) throw error
   return median(stats.sample)
+}
+
+/** Seconds of one call: by the clock, and of processors, which other programs disturb less. */
+export interface Seconds {
+  readonly clock: number
+  readonly processor: number
+}
+
+/** What the processors have worked for this process. */
+export function processorSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
+
+/** Milliseconds to three digits. */
+export function ms(seconds: number): string {
+  const value = seconds * 1000
+  return value < 1000 ? value.toPrecision(3) : value.toFixed(0)
+}
+
+/** Calls fn so often; the time of one call. */
+export function timed(fn: () => void, calls = 1): Seconds {
+  const [clock, processor] = [performance.now(), processorSeconds()]
+  for (let k = 0; k < calls; k++) fn()
+  return {
+    clock: (performance.now() - clock) / 1000 / calls, processor: (processorSeconds() - processor) / calls,
+  }
+}
+
+/**
+ * Medians of functions that take turns, so that whatever else the machine does disturbs all of them: 15 turns
+ * of `seconds` each or of one call, fewer where a turn of all takes long.
+ */
+export function inTurns(fns: readonly (() => void)[], seconds = 0.02): Seconds[] {
+  const calls = fns.map((fn) => {
+    // until V8 has compiled what it will
+    const started = performance.now()
+    let last = timed(fn)
+    for (let k = 0; k < 30 && performance.now() - started < 300; k++) last = timed(fn)
+    return Math.max(1, Math.round(seconds / last.clock))
+  })
+  const all = fns.map((): Seconds[] => [])
+  const started = performance.now()
+  for (let turn = 0; turn < 15 && (turn < 5 || performance.now() - started < 6000); turn++) {
+    fns.forEach((fn, i) => all[i].push(timed(fn, calls[i])))
+  }
+  return all.map((list) => ({
+    clock: median(list.map(({ clock }) => clock)), processor: median(list.map(({ processor }) => processor)),
+  }))
 }
 
 /** Calls until V8 has compiled what it will: for 0.2 seconds, once at least and 30 times at most. */

@@ -7,15 +7,7 @@ import { cpu } from '../src/cpu/device.ts'
 import type { Device, View } from '../src/device.ts'
 import { random } from '../src/random.ts'
 import { printMachine, printTable, secondsPerCall, verify } from './harness.ts'
-
-interface Product {
-  name: string
-  M: number
-  N: number
-  K: number
-  transposeA?: boolean
-  transposeB?: boolean
-}
+import { type Product, tripleLoop } from './triple-loop.ts'
 
 // An LSTM with B = 32, T = 64, D = 64, H = 128 and V = 89, unless the name says otherwise.
 const products: readonly Product[] = [
@@ -31,21 +23,6 @@ const products: readonly Product[] = [
   { name: 'sampling: logits', M: 1, N: 89, K: 128, transposeB: true },
   { name: 'B = 1: dh = dgates W', M: 1, N: 128, K: 512 },
 ]
-
-/** What the device is measured against: no packing, no blocks, sums in float64. */
-function tripleLoop(
-  c: Float32Array, a: Float32Array, b: Float32Array, { M, N, K, transposeA, transposeB }: Product,
-): void {
-  const [rowA, columnA] = transposeA ? [1, M] : [K, 1]
-  const [rowB, columnB] = transposeB ? [1, K] : [N, 1]
-  for (let i = 0; i < M; i++) {
-    for (let j = 0; j < N; j++) {
-      let sum = 0
-      for (let k = 0; k < K; k++) sum += a[i * rowA + k * columnA] * b[k * rowB + j * columnB]
-      c[i * N + j] = sum
-    }
-  }
-}
 
 function operands(device: Device, { M, N, K, transposeA, transposeB }: Product): [View, View] {
   const rng = random(1)

@@ -53,7 +53,8 @@ async function measured() {
   const texts = (kind) => [...new Set(of(kind).map(({ line }) => line))]
   return {
     machine: texts('machine')[0], adapters: texts('adapter'), tables: of('table'),
-    measurements: of('measurement'), crossings: of('crossing'), inTurns: of('inTurns'),
+    measurements: of('measurement'), crossings: of('crossing'), inTurns: of('inTurns'), rates: of('rate'),
+    ceilings: of('ceilings'),
   }
 }
 
