@@ -61,7 +61,7 @@ export class Pool {
     const list = this.lists.get(`${dtype}${length}`)
     const data = list?.pop()
     if (data) this.pooled -= data.byteLength
-    const memory = new CpuMemory(device, dtype, data ?? this.allocate(dtype, length))
+    const memory = new CpuMemory(device, dtype, data ?? this.source.allocate(dtype, length))
     this.count(memory.data.byteLength, 1)
     return memory
   }
@@ -99,18 +99,8 @@ export class Pool {
     this.peak = this.live
   }
 
-  /** A new array; where the source has no room left, what is kept for later goes back to it first. */
-  private allocate(dtype: DType, length: number): NumberArray {
-    try {
-      return this.source.allocate(dtype, length)
-    } catch (error) {
-      if (this.pooled === 0) throw error
-      this.empty()
-      return this.source.allocate(dtype, length)
-    }
-  }
-
-  private empty(): void {
+  /** Gives back what is kept for later. */
+  empty(): void {
     for (const list of this.lists.values()) for (const data of list) this.source.release(data)
     this.lists.clear()
     this.pooled = 0

@@ -32,10 +32,12 @@ export class SimdDevice extends CpuDevice implements Simd {
   private readonly products: Products
 
   constructor(heap: Heap, jobs: Jobs, multiplyAdd: boolean) {
+    const pool = new Pool(heap)
+    heap.whenFull = () => pool.empty()
     const products = new Products(heap, jobs)
     const scalar = () => heap.allocate('float32', 1) as Float32Array
     super('float32', {
-      name: 'simd', pool: new Pool(heap), loops: simdLoops(heap, jobs, products),
+      name: 'simd', pool, loops: simdLoops(heap, jobs, products),
       scalars: [scalar(), scalar()],
     })
     this.jobs = jobs

@@ -78,8 +78,9 @@ export class SimdFlat implements FlatOps {
   /** Writes down where the pieces lie. */
   private written(views: readonly View[], p: readonly number[], g: readonly number[]): Listed {
     if (this.list.length < views.length * WORDS_OF_PIECE) {
-      this.heap.release(this.list)
+      const { list } = this
       this.list = this.heap.allocate('int32', 2 * views.length * WORDS_OF_PIECE)
+      this.heap.release(list)
     }
     let [length, chunks] = [0, 0]
     views.forEach((x, k) => {

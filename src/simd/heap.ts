@@ -37,6 +37,8 @@ export function makeMemory(shared: boolean): WebAssembly.Memory {
 /** Which parts of a WebAssembly memory are free, in the order of their addresses. */
 export class Heap implements Source {
   readonly memory: WebAssembly.Memory
+  /** asks whoever keeps arrays for later to give them back */
+  whenFull = (): void => {}
   private readonly free: Free[] = []
 
   constructor(memory: WebAssembly.Memory, base: number) {
@@ -65,7 +67,12 @@ export class Heap implements Source {
 
   /** The address of the first free part that is large enough. */
   private take(bytes: number): number {
-    const k = this.free.findIndex(({ start, end }) => end - start >= bytes)
+    const find = () => this.free.findIndex(({ start, end }) => end - start >= bytes)
+    let k = find()
+    if (k < 0) {
+      this.whenFull()
+      k = find()
+    }
     if (k < 0) {
       throw new UnrolledError(`simd: out of memory: ${bytes} bytes more are wanted of ` +
         `${this.memory.buffer.byteLength}; take a smaller batch or window, or cpu(), which has no such bound`)

@@ -32,7 +32,7 @@ export class SimdRecurrence {
   readonly forward = (s: SequenceArrays, u: FloatArray): void => {
     if (KINDS[s.kind] === undefined) return cpu.recurrenceForward(s, u)
     this.run(Kind.recurrenceForward, s, [
-      addressOf(u, 0), ...this.packed(s, u.length / s.B, s.O),
+      addressOf(u, 0), ...this.packed(s, s.gates.gates * s.H, s.O),
       0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     ])
   }

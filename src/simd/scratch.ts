@@ -5,19 +5,19 @@ import type { Heap } from './heap.ts'
 
 export class Scratch {
   private readonly heap: Heap
-  private array: NumberArray
+  private array: NumberArray | null = null
 
   constructor(heap: Heap) {
     this.heap = heap
-    this.array = heap.allocate('float32', 0)
   }
 
   /** The address of `length` numbers at least; what they are is undefined. */
   take(length: number): number {
-    if (this.array.length < length) {
-      this.heap.release(this.array)
-      this.array = this.heap.allocate('float32', length)
-    }
+    const { heap, array } = this
+    if (array && array.length >= length) return array.byteOffset
+    this.array = null // and so it stays where there is no room for a larger one
+    if (array) heap.release(array)
+    this.array = heap.allocate('float32', length)
     return this.array.byteOffset
   }
 }
