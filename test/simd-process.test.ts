@@ -53,9 +53,14 @@ test('a process that may not start threads, or has little address space, says so
   assert.match(refused.said, /^UnrolledError simd: a thread could not be started: .*; ask for threads: 1$/)
   if (process.platform !== 'linux') return console.log('skip: ulimit -v is for Linux')
   const little = 'ulimit -v 8000000'
-  assert.match(run([], script, little).said,
+  const limited = run([], script, little).said
+  if (limited === '27000000') return // Node 24 asks for less of it
+  assert.match(limited,
     /^UnrolledError simd: no WebAssembly memory can be had here.*--disable-wasm-trap-handler$/)
-  assert.is(run(['--disable-wasm-trap-handler'], script, little).said, '27000000')
+  const remedy = '--disable-wasm-trap-handler' // Node 20.15 and 22.2 have it
+  if (process.allowedNodeEnvironmentFlags.has(remedy)) {
+    assert.is(run([remedy], script, little).said, '27000000')
+  }
   const devices = `${little}; ${process.execPath} dist/cli.js devices`
   const { stdout } = spawnSync('bash', ['-c', devices], { encoding: 'utf8' })
   assert.match(stdout, /^--device auto takes the cpu[^]*\nsimd: no WebAssembly memory can be had/m)
