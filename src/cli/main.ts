@@ -1,5 +1,5 @@
-// The command line: npx unrolled train | sample | eval | experiment | gradcheck | devices. Each is a file
-// beside this one.
+// The command line: npx unrolled train | sample | eval | experiment | flow | gradcheck | devices. Each is a
+// file beside this one.
 //
 // Bad input gives one line on stderr and a non-zero exit code: 2 when the arguments do not fit, 1 for
 // everything else. A stack trace is printed only with --debug. A reader that closes the pipe early (| head)
@@ -12,6 +12,7 @@ import { errorCode, reasonOf } from '../io/reasons.ts'
 import { devicesCommand, runDevices } from './devices.ts'
 import { evalCommand, runEval } from './eval.ts'
 import { experimentCommand, runExperiments } from './experiment.ts'
+import { flowCommand, runFlow } from './flow.ts'
 import { gradcheckCommand, runGradcheck } from './gradcheck.ts'
 import { helpText } from './help.ts'
 import { endRun, isInterrupted } from './interrupt.ts'
@@ -43,6 +44,7 @@ const entries: ReadonlyMap<string, Entry> = new Map([
   ['sample', entry(sampleCommand, runSample)],
   ['eval', entry(evalCommand, runEval)],
   ['experiment', entry(experimentCommand, (values) => runExperiments(values))],
+  ['flow', entry(flowCommand, (values) => runFlow(values))],
   ['gradcheck', entry(gradcheckCommand, runGradcheck)],
   ['devices', entry(devicesCommand, runDevices)],
 ])

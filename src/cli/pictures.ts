@@ -1,12 +1,13 @@
 // The pictures and the report of a run, drawn from its metrics.jsonl alone: DIR/plots/*.svg, DIR/report.html;
-// and the chart of an experiment. The library that draws is loaded here, when it is needed. Read next:
-// ../inspect/pictures/draw.ts.
+// the chart of an experiment; charts and report of the laboratory. The library that draws is loaded here,
+// when it is needed. Read next: ../inspect/pictures/draw.ts.
 
-import { readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { printable } from '../data/printable.ts'
 import type { Chart } from '../inspect/chart.ts'
+import type { Part } from '../inspect/lab/part.ts'
 import { ensureFolder, writeAtomically } from '../io/node-files.ts'
 import { reasonOf } from '../io/reasons.ts'
 import { METRICS } from './run-notes.ts'
@@ -44,4 +45,27 @@ export async function drawChartInto(dir: string, name: string, chart: Chart): Pr
   const path = join(dir, `${name}.svg`)
   writeAtomically(path, drawChart(name, chart).svg)
   return path
+}
+
+/** Draws what the laboratory found: DIR/*.svg and DIR/report.html; their paths. */
+export async function drawLab(
+  dir: string, parts: readonly Part[], settings: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  const { drawParts, renderLab } = await import('../inspect/pictures/lab-report.ts')
+  const pictures = drawParts(parts)
+  const files = [
+    ...pictures.map(({ name, svg }) => ({ path: join(dir, `${name}.svg`), contents: svg })),
+    { path: join(dir, 'report.html'), contents: renderLab(parts, pictures, settings) },
+  ]
+  for (const { path, contents } of files) writeAtomically(path, contents)
+  return files.map(({ path }) => path)
+}
+
+/** A chart of the recurrent matrices of a run, from its metrics.jsonl; undefined where it tells of none. */
+export async function recurrenceOf(dir: string): Promise<Chart | undefined> {
+  const path = join(dir, METRICS)
+  if (!existsSync(path)) return undefined
+  const { readHistory } = await import('../inspect/pictures/history.ts')
+  const { recurrenceChart } = await import('../inspect/pictures/recurrence.ts')
+  return recurrenceChart(readHistory(readFileSync(path, 'utf8')))
 }

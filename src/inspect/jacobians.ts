@@ -9,6 +9,7 @@
 
 import { check, checkCount, checkThat, show, UnrolledError } from '../check.ts'
 import { composed } from '../context.ts'
+import type { NumberArray } from '../device.ts'
 import { type Cell, isProjected, type Named } from '../nn/cell.ts'
 import { add, mul } from '../ops/elementwise.ts'
 import { matmul } from '../ops/matmul.ts'
@@ -28,7 +29,7 @@ export interface JacobianOptions {
 
 export interface JacobianNorms {
   readonly lags: readonly number[]
-  /** for each lag t the largest singular value of ds_t/ds_0 */
+  /** for each lag t the largest singular value of ds_t/ds_0; Infinity where float64 has no room for it */
   readonly norms: readonly number[]
   /** ds_T/ds_0 itself for the last lag T, [S, S] row by row */
   readonly product: Float64Array
@@ -64,11 +65,16 @@ export async function jacobianNorms(
     const before = product
     product = before ? unowned(() => matmul(jacobian, before)) : jacobian
     if (before) dispose([before, jacobian])
-    if (wanted.includes(t)) norms.push(spectralNorm(sparse(size, size, await product.read())))
+    if (wanted.includes(t)) norms.push(normOf(size, await product.read()))
   }
   const last = Float64Array.from(await product!.read())
   dispose([product!, now])
   return { lags: wanted, norms, product: last, size }
+}
+
+/** Infinity for a product that float64 has no room for. */
+function normOf(size: number, values: NumberArray): number {
+  return values.every(Number.isFinite) ? spectralNorm(sparse(size, size, values)) : Infinity
 }
 
 /** J_t [S, S] and s_t, both unowned. */

@@ -74,3 +74,17 @@ async function blocksOf(x: Tensor): Promise<SparseMatrix[]> {
   return Array.from({ length: rows / size }, (_, k) =>
     sparse(size, size, values.subarray(k * size * size, (k + 1) * size * size)))
 }
+
+// The gates in the order of the rows of weight_hh: nn/lstm.ts, gru.ts, coupled.ts, memory-blocks.ts.
+const [LSTM, GRU] = [['i', 'f', 'g', 'o'], ['r', 'z', 'n']]
+const GATES: Readonly<Record<string, readonly string[]>> = {
+  elman: ['W'], lstm: LSTM, peephole: LSTM, 'layer-norm-lstm': LSTM, coupled: ['i', 'g', 'o'],
+  gru: GRU, 'gru-before': GRU, 'gru-chung': GRU, lstm1997: ['in', 'out', 'cell'],
+  lstm2000: ['in', 'forget', 'out', 'cell'],
+}
+
+/** What a cell calls the square block k of its recurrent weights. */
+export function gateName(cell: unknown, k: number, blocks: number): string {
+  const names = typeof cell === 'string' ? GATES[cell] : undefined
+  return names?.length === blocks ? names[k] : `block ${k + 1}`
+}

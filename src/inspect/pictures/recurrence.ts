@@ -4,24 +4,11 @@
 // Measured in ../recurrent-matrices.ts and ../saturation.ts. Read next: chart.ts.
 
 import type { Chart, ChartPanel, Curve } from '../chart.ts'
+import { gateName } from '../recurrent-matrices.ts'
 import { drawChart } from './chart.ts'
 import type { FlowRecord, History } from './history.ts'
 import type { Picture } from './picture.ts'
 import { count } from './scales.ts'
-
-// The gates in the order of the rows of weight_hh: nn/lstm.ts, gru.ts, coupled.ts, memory-blocks.ts.
-const [LSTM, GRU] = [['i', 'f', 'g', 'o'], ['r', 'z', 'n']]
-const GATES: Readonly<Record<string, readonly string[]>> = {
-  elman: ['W'], lstm: LSTM, peephole: LSTM, 'layer-norm-lstm': LSTM, coupled: ['i', 'g', 'o'],
-  gru: GRU, 'gru-before': GRU, 'gru-chung': GRU, lstm1997: ['in', 'out', 'cell'],
-  lstm2000: ['in', 'forget', 'out', 'cell'],
-}
-
-/** What a cell calls the square block k of its recurrent weights. */
-export function gateName(cell: unknown, k: number, blocks: number): string {
-  const names = typeof cell === 'string' ? GATES[cell] : undefined
-  return names?.length === blocks ? names[k] : `block ${k + 1}`
-}
 
 /** The picture, if the run has measured either. */
 export function drawRecurrence(history: History): Picture[] {

@@ -3,9 +3,9 @@
 // from outside (samples, names of files) is escaped. Read next: draw.ts, NOTES.md on what they show.
 
 import { endOf, type History, type LossRecord, type SampleRecord } from './history.ts'
+import { figureOf, page, section, table, text } from './page.ts'
 import type { Picture } from './picture.ts'
 import { median, pieces } from './thin.ts'
-import { escapeText } from './svg.ts'
 
 const SAMPLES = 12 // at most so many are shown
 const LONGEST = 2000 // characters of one
@@ -14,32 +14,13 @@ const LONGEST = 2000 // characters of one
 export function renderReport(history: History, pictures: readonly Picture[]): string {
   const { settings } = history
   const title = `${text(settings.name ?? 'A training run')}: ${describe(settings)}`
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>${title}</h1>
-${commandOf(settings)}${numbersOf(history)}
+  return page(title, `${commandOf(settings)}${numbersOf(history)}
 ${pictures.map(figureOf).join('\n')}
 ${samplesOf(history.samples)}
-${settingsOf(settings)}
-</main>
-<footer>
-<p>Made by unrolled ${text(settings.version ?? '')} from metrics.jsonl, which has all the numbers.</p>
-</footer>
-</body>
-</html>
-`
+${settingsOf(settings)}`, `Made by unrolled ${text(settings.version ?? '')} from metrics.jsonl, which has ` +
+    'all the numbers.')
 }
 
-const text = (value: string | number | boolean): string => escapeText(String(value))
 const number = (n: number): string => n.toLocaleString('en-US')
 
 /** `lstm, 2 x 200 units` */
@@ -83,10 +64,6 @@ function lossIn(unit: unknown, loss: number): string {
   return `${loss.toFixed(4)} nats, ${unit === 'word' ? perplexity : `${bits}, ${perplexity}`}`
 }
 
-function figureOf({ caption, svg }: Picture): string {
-  return `<figure>\n${svg.trimEnd()}\n<figcaption>${text(caption)}</figcaption>\n</figure>`
-}
-
 /** The first and the last sample, and some in between. */
 function samplesOf(samples: readonly SampleRecord[]): string {
   if (samples.length === 0) return ''
@@ -116,35 +93,3 @@ function settingsOf(settings: History['settings']): string {
 const spaced = (name: string): string => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 const shown = (value: string | number | boolean): string =>
   typeof value === 'number' && Number.isInteger(value) ? number(value) : String(value)
-
-function table(rows: readonly [string, string][]): string {
-  const lines = rows.map(([name, value]) =>
-    `<tr><th scope="row">${text(name)}</th><td>${text(value)}</td></tr>`)
-  return `<table>\n<tbody>\n${lines.join('\n')}\n</tbody>\n</table>`
-}
-
-function section(title: string, inside: string): string {
-  return `<section>\n<h2>${title}</h2>\n${inside}\n</section>`
-}
-
-const STYLE = `
-:root { --ink: #1b1f24; --page: #ffffff; --quiet: #5b6169; --line: #d5d9de; --box: #f4f5f7 }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e6e6; --page: #15171a; --quiet: #a3a9b1; --line: #3a3f46; --box: #1f2226 }
-}
-body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif }
-main, footer { max-width: 800px; margin: 0 auto; padding: 0 20px }
-h1 { font-size: 1.5rem; line-height: 1.25; margin: 1.5rem 0 1rem; overflow-wrap: anywhere }
-h2 { font-size: 1.15rem; margin: 2rem 0 .5rem }
-h3 { font-size: .95rem; margin: 1rem 0 .25rem; color: var(--quiet) }
-table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; font-weight: normal; padding: .25rem .75rem .25rem 0; vertical-align: top;
-  border-bottom: 1px solid var(--line); overflow-wrap: anywhere }
-th { color: var(--quiet); width: 19rem }
-figure { margin: 2rem 0; border: 1px solid var(--line); border-radius: 6px; overflow: hidden }
-figure svg { display: block; width: 100%; height: auto }
-figcaption { padding: .5rem .75rem .75rem; color: var(--quiet); font-size: .9rem }
-pre { background: var(--box); border-radius: 6px; padding: .75rem; margin: .25rem 0 1rem;
-  white-space: pre-wrap; overflow-wrap: anywhere; font-size: .875rem }
-footer { color: var(--quiet); font-size: .85rem; padding-bottom: 2rem }
-`

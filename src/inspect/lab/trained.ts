@@ -1,0 +1,186 @@
+// What training did to a model: the gradient of its last loss by lag, the products of its Jacobians, its
+// recurrent matrices and its stuck values, each beside those of a fresh net of the same form on the same
+// text. Layers are taken out of the model as cells of their own, with its weights.
+// Read next: ../last-loss-flow.ts, jacobian.ts.
+
+import type { Chart } from '../chart.ts'
+import { composed } from '../../context.ts'
+import type { Named, ProjectedCell } from '../../nn/cell.ts'
+import { cells, type MakeCell } from '../../nn/cells.ts'
+import { unroll } from '../../nn/unroll.ts'
+import { gather } from '../../ops/gather.ts'
+import { slice } from '../../ops/move.ts'
+import { random } from '../../random.ts'
+import { unowned } from '../../scope.ts'
+import { Tape } from '../../tape.ts'
+import { dispose, type Tensor } from '../../tensor.ts'
+import type { LanguageModel } from '../../train/language-model.ts'
+import { jacobianNorms } from '../jacobians.ts'
+import { lastLossFlow } from '../last-loss-flow.ts'
+import { gateName, type RecurrentMatrix, recurrentMatrices } from '../recurrent-matrices.ts'
+import { saturationIfAny } from '../saturation.ts'
+import { type LagRow, lagPanel, lagTable } from './by-lag.ts'
+import { whyNoBound } from './jacobian.ts'
+import { float64 } from './nets.ts'
+import { above0, fewLags, inkOf, manyLags, type Part, shown } from './part.ts'
+import { type Stuck, stuckTable } from './saturated.ts'
+
+const LARGEST_STATE = 400 // numbers: the product of Jacobians is as many by as many
+
+/** A model before and after, in float64, and the text that both read. */
+export interface Trained {
+  readonly fresh: LanguageModel
+  readonly trained: LanguageModel
+  /** symbols [T, B] and what follows each */
+  readonly xs: Tensor
+  readonly targets: Tensor
+}
+
+type Stage = readonly [name: 'initial' | 'trained', model: LanguageModel]
+const both = ({ fresh, trained }: Trained): readonly Stage[] => [['initial', fresh], ['trained', trained]]
+
+/** @param whileTraining a chart of the run's own measurements, if it made any */
+export async function trainedParts(
+  given: Trained, whileTraining: Chart | undefined, breathe: () => Promise<void>,
+): Promise<Part[]> {
+  const parts: Part[] = []
+  for (const part of [trainedByLag, trainedJacobians, trainedMatrices, trainedSaturation]) {
+    parts.push(await part(given, whileTraining))
+    await breathe()
+  }
+  return parts
+}
+
+async function trainedByLag(given: Trained): Promise<Part> {
+  const { xs, targets } = given
+  const rows: LagRow[] = []
+  for (const [name, model] of both(given)) {
+    const state = unowned(() => model.initial(xs.shape[1]))
+    const flow = await lastLossFlow(model, xs, targets, state)
+    dispose(state)
+    const named = (k: number) => flow.layers.length > 1 ? `${name}, layer ${k + 1}` : name
+    flow.layers.forEach((norms, k) => {
+      rows.push({ label: named(k), state: 'h', norms })
+      if (flow.cells) rows.push({ label: named(k), state: 'c', norms: flow.cells[k] })
+    })
+  }
+  const last = rows[0].norms.length - 1
+  const title = 'The gradient of the last loss, by time lag, before and after training'
+  return {
+    name: 'trained-by-lag', title, table: lagTable(rows),
+    chart: {
+      title, look: 'How much of it is left so many steps back: h solid, c dashed.',
+      caption: `Norm at lag ${last}: ` +
+        rows.map(({ label, state, norms }) => `${label} ${state} ${shown(norms[last])}`).join(', ') + '.',
+      panels: [lagPanel(rows)],
+    },
+    notes: [`The loss of the last of ${last + 1} symbols, in nats, root mean square over ${xs.shape[1]} ` +
+      'streams of the text; initial: a fresh net of the same form and seed.'],
+    numbers: rows,
+  }
+}
+
+async function trainedJacobians(given: Trained): Promise<Part> {
+  const title = 'The product of Jacobians of each layer, before and after training'
+  const found: { label: string, lags: readonly number[], norms: readonly number[] }[] = []
+  const notes: string[] = ['One stream of the text; the whole state of a layer, h and c.']
+  for (const [name, model] of both(given)) {
+    for (const [k, { cell, xs }] of layersOf(model, slice1(given.xs)).entries()) {
+      const label = model.form.layers > 1 ? `${name}, layer ${k + 1}` : name
+      const state = unowned(() => cell.initial(1))
+      const size = Object.values(state).reduce((total, x) => total + x.size, 0)
+      dispose(state)
+      if (size > LARGEST_STATE) {
+        notes.push(`${label}: not measured: its state has ${size} numbers, more than ${LARGEST_STATE}.`)
+      } else {
+        found.push({ label, ...await productOf(cell, xs) })
+      }
+      dispose([xs, cell.parameters])
+    }
+  }
+  const few = fewLags(given.xs.shape[0])
+  const chart: Chart = {
+    title, look: 'The norm of ds_t/ds_0: what a change of the state has become t steps later.',
+    caption: found.map(({ label, norms }) => `${label}: ${shown(norms[norms.length - 1])}`).join(', ') +
+      ` after ${given.xs.shape[0]} steps.`,
+    panels: [{
+      height: 300, x: { label: 't (steps)' }, y: { label: 'norm of ds_t/ds_0', log: true },
+      curves: found.map(({ label, lags, norms }, k) =>
+        ({ points: above0(lags, norms), label, ink: inkOf(k) })),
+    }],
+  }
+  return {
+    name: 'trained-jacobians', title, chart: found.length > 0 ? chart : undefined, notes, numbers: found,
+    table: {
+      head: ['layer', ...few.map((lag) => `t = ${lag}`)],
+      rows: found.map(({ label, lags, norms }) => [label, ...few.map((lag) => norms[lags.indexOf(lag)])]),
+    },
+  }
+}
+
+async function productOf(cell: ProjectedCell<Named>, xs: Tensor) {
+  const { lags, norms } = await jacobianNorms(cell, xs, { lags: manyLags(xs.shape[0]) })
+  return { lags, norms }
+}
+
+async function trainedMatrices(given: Trained, whileTraining: Chart | undefined): Promise<Part> {
+  const before = await recurrentMatrices(given.fresh.parameters)
+  const after = await recurrentMatrices(given.trained.parameters)
+  const { cell } = given.trained.form
+  const nameOf = ({ name, block, blocks }: RecurrentMatrix) =>
+    `${name.replace(/^rnn\./, '')} ${blocks > 1 ? gateName(cell, block - 1, blocks) : ''}`.trim()
+  const blocks = after[0]?.blocks ?? 0
+  const notes = blocks === 1 ? [] : [whyNoBound(cell, blocks)]
+  return {
+    name: 'trained-matrices', title: 'The recurrent matrices, before, while and after training',
+    chart: whileTraining,
+    table: {
+      head: ['matrix', 'radius initial', 'trained', 'sigma_max initial', 'trained'],
+      rows: after.map((matrix, k) =>
+        [nameOf(matrix), before[k].radius, matrix.radius, before[k].norm, matrix.norm]),
+    },
+    notes: [...notes, ...whileTraining ? [] : ['The run has no measurements made while it was trained: ' +
+      'metrics.jsonl has none, such as unrolled train --flow-every makes.']],
+    numbers: { initial: before, trained: after },
+  }
+}
+
+async function trainedSaturation(given: Trained): Promise<Part> {
+  const found: Stuck[] = []
+  for (const [name, model] of both(given)) {
+    for (const [k, { cell, xs }] of layersOf(model, given.xs).entries()) {
+      const tape = new Tape()
+      try {
+        composed(() => unroll(cell, xs))
+        const label = model.form.layers > 1 ? `${name}, layer ${k + 1}` : name
+        found.push({ label, functions: await saturationIfAny(tape) })
+      } finally {
+        tape.close()
+        dispose([xs, cell.parameters])
+      }
+    }
+  }
+  return {
+    name: 'trained-saturation', title: 'Stuck values, before and after training', table: stuckTable(found),
+    notes: ['Functions in the order in which a step applies them.'], numbers: found,
+  }
+}
+
+/** Each layer as a cell of its own, and what it reads. */
+function layersOf({ form, parameters }: LanguageModel, symbols: Tensor) {
+  const { cell: kind, embed, hidden, layers } = form
+  const make: MakeCell = cells[kind]
+  const found: { cell: ProjectedCell<Named>, xs: Tensor }[] = []
+  let xs = unowned(() => gather(parameters.get('embedding.weight')!, symbols)) // [T, B, embed]
+  for (let k = 0; k < layers; k++) {
+    const inputs = k === 0 ? embed : found[k - 1].cell.outputs
+    const cell = make({ inputs, hidden, device: float64(), rng: random(0) })
+    for (const [name, x] of Object.entries(cell.parameters)) x.assign(parameters.get(`rnn.${name}_l${k}`)!)
+    found.push({ cell, xs })
+    if (k + 1 < layers) xs = unowned(() => unroll(cell, found[k].xs).outputs)
+  }
+  return found
+}
+
+/** The first stream alone: [T, 1]. */
+const slice1 = (symbols: Tensor): Tensor => unowned(() => slice(symbols, 1, 0, 1))
