@@ -51,7 +51,7 @@ export async function forgetBias(steps: number, breathe: () => Promise<void>): P
     },
     notes: [
       'Kept per step: what the norm of dL/dc is multiplied by from one lag to the next, on the mean over ' +
-      'all of them. It is not sigmoid(bias) alone: inputs move the gates, and there is a second way, through h.',
+      'all of them. It is not sigmoid(bias) alone: inputs move the gates, and a second way leads through h.',
     ],
     numbers: found,
   }

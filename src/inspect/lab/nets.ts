@@ -10,7 +10,7 @@ import { elman } from '../../nn/elman.ts'
 import { random } from '../../random.ts'
 import { scaled, sparse, spectralNorm, spectralRadius } from '../../reservoir/matrices.ts'
 import { unowned } from '../../scope.ts'
-import { tensor, type Tensor } from '../../tensor.ts'
+import { dispose, tensor, type Tensor } from '../../tensor.ts'
 
 /** H of the cells, and of the tanh net. */
 export const UNITS = 32
@@ -56,11 +56,10 @@ export function tanhNet(rho: number, steps: number, seed: number, streams = 1): 
   const drawn = sparse(H, H, rng.normal(H * H)) // no entry is 0: all values stand row by row
   const W = scaled(drawn, rho / spectralRadius(drawn, { steps: 2000 }))
   const identity = Float64Array.from({ length: H * H }, (_, k) => (k % (H + 1) === 0 ? 1 : 0))
-  unowned(() => {
-    cell.parameters.weight_hh.assign(normals(W.values, [H, H]))
-    cell.parameters.weight_ih.assign(normals(identity, [H, H]))
-    return []
-  })
+  const matrices = [normals(W.values, [H, H]), normals(identity, [H, H])]
+  cell.parameters.weight_hh.assign(matrices[0])
+  cell.parameters.weight_ih.assign(matrices[1])
+  dispose(matrices)
   const xs = normals(rng.normal(steps * streams * H).map((x) => NOISE * x), [steps, streams, H])
   return { label: `tanh, rho ${rho}`, cell, xs, matrix: { radius: rho, norm: spectralNorm(W) } }
 }

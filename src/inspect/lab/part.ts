@@ -1,5 +1,5 @@
 // What the laboratory finds is told in parts: each has a table, mostly a chart, its numbers for programs, and
-// words about what is not known. Read next: by-lag.ts for one of them; ../../cli/flow.ts, which runs them all.
+// words about what is not known. Read next: by-lag.ts for one of them; ../../cli/flow.ts, which runs all.
 
 import type { Chart, Ink, Point } from '../chart.ts'
 
