@@ -47,7 +47,7 @@ function refused(code: number, args: readonly string[]): string {
 }
 
 const usage: [args: string, line: RegExp][] = [
-  ['', /^name a command: train, sample, eval, experiment, gradcheck/],
+  ['', /^name a command: train, sample, eval, experiment, flow, gradcheck/],
   ['trian', /^there is no command trian; did you mean train\?$/],
   ['help trian', /^there is no command trian; did you mean train\?$/],
   ['version', /^there is no command version; did you mean --version\?$/],
