@@ -23,7 +23,7 @@ export const mainMaySleep = false
 
 /** How many threads run at once here. */
 export function availableThreads(): number {
-  return navigator.hardwareConcurrency
+  return navigator.hardwareConcurrency ?? 1
 }
 
 /** Lets the engine know relaxed SIMD where that needs saying: not in a browser. */
@@ -32,12 +32,17 @@ export function prepareEngine(): void {}
 const TEXT = workerText('onmessage = ({ data }) => { work(data); close() }', "postMessage('ready')")
 
 export function startThread(beginning: Beginning): Thread {
-  const worker = new Worker(URL.createObjectURL(new Blob([TEXT], { type: 'text/javascript' })))
+  const url = URL.createObjectURL(new Blob([TEXT], { type: 'text/javascript' }))
+  const worker = new Worker(url)
   worker.postMessage(beginning)
   const thread: Thread = {
     ready: new Promise((resolve, reject) => {
-      worker.onmessage = () => resolve()
-      worker.onerror = ({ message }) => {
+      worker.onmessage = () => {
+        URL.revokeObjectURL(url)
+        resolve()
+      }
+      // what the page does not allow comes without a message
+      worker.onerror = ({ message = 'a Content Security Policy must allow worker-src blob:' }) => {
         reject(new Error(message))
         thread.onEnd(message)
       }
