@@ -4,6 +4,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Device } from '../src/device.ts'
+import { GpuDevice } from '../src/gpu/device.ts'
+import { openGpu } from '../src/gpu/open.ts'
 import { gradientFlow } from '../src/inspect/flow.ts'
 import type { Cell, Named } from '../src/nn/cell.ts'
 import { gru } from '../src/nn/gru.ts'
@@ -17,6 +19,8 @@ import { Tape } from '../src/tape.ts'
 import { leaves, type Tensor, tensor, type Tree } from '../src/tensor.ts'
 import { devices, judge } from './devices.ts'
 import { energy, fusedRows, refused, values } from './every-cell.ts'
+import { difference } from './golden-numbers.ts'
+import { testAdapter } from './gpu-adapter.ts'
 
 const test = suite('side by side')
 
@@ -109,6 +113,20 @@ for (const { name, device } of devices) {
     }
   })
 }
+
+test('the kernels of a card, on the adapter that there is: a cell that takes all of them', async () => {
+  const { gpu, adapter } = await openGpu(testAdapter)
+  const card = new GpuDevice(gpu, { adapter: { ...adapter, kind: 'hardware' }, immediates: false })
+  const { make } = fusedRows.find(({ variant }) => variant === 'projection')!
+  const on = (device: Device) => {
+    const pair = pairOf(make, device, 2, 9)
+    const inputs = [normal(device, 9, 3, 5, 2), ...statesOf(pair, 5)]
+    return found(together, pair, inputs, { lengths: [3, 1, 2, 3, 1] })
+  }
+  const [{ numbers }, { numbers: right }] = [await on(card), await on(judge)]
+  numbers.forEach((list, k) => assert.ok(difference(list, right[k]) < 1e-5, `number ${k}`))
+  card.close()
+})
 
 test('cells of different kinds or sizes go one after the other', async () => {
   const options = { inputs: 2, device: judge, rng: random(1) }
