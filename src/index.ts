@@ -10,7 +10,8 @@ export { simd, type SimdOptions } from './simd/open.ts'
 export type { Simd } from './simd/device.ts'
 export type {
   BinaryOp, Device, DType, FlatOps, FlatUpdate, FloatArray, FloatType, FusedOps, GateKind, LossOps, Memory,
-  MemoryReport, Norm, NumberArray, Recurrence, RecurrenceGradients, RecurrenceTrace, RowOps, UnaryOp, View,
+  MemoryReport, Norm, NumberArray, Recurrence, RecurrenceGradients, RecurrenceTrace, RowOps, Run,
+  RunGradients, UnaryOp, View,
 } from './device.ts'
 export { random, Random } from './random.ts'
 export type { Shape } from './shape.ts'

@@ -220,4 +220,5 @@ export const notOps: Record<string, string> = {
   alike: 'says whether recurrences may go side by side',
   recurrence: 'a cell over a sequence: the rows of cells check it (a second derivative goes step by step)',
   recurrences: 'the same, of several',
+  GATES: 'how many gates a kind of cell has',
 }
