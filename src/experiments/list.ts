@@ -1,5 +1,6 @@
 // Every experiment, in the order of the history that they tell.
 
+import { adding } from './adding.ts'
 import { bidirectional } from './bidirectional.ts'
 import { elmanLetters } from './elman-letters.ts'
 import { elmanWords } from './elman-words.ts'
@@ -13,6 +14,7 @@ import { liquid } from './liquid.ts'
 import { mackeyGlass } from './mackey-glass.ts'
 import { memoryCapacity } from './memory-capacity.ts'
 import { narma10 } from './narma10.ts'
+import { temporalOrder } from './temporal-order.ts'
 
 export const experiments: readonly Experiment[] = [
   hopfieldRecall,
@@ -22,6 +24,8 @@ export const experiments: readonly Experiment[] = [
   elmanWords,
   latch,
   bidirectional,
+  adding,
+  temporalOrder,
   mackeyGlass,
   memoryCapacity,
   narma10,

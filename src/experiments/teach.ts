@@ -26,8 +26,8 @@ export interface Teaching<S extends Tree> {
   readonly updates: number
   /** what update number k learns from, k from 0 */
   lesson(k: number): Lesson
-  /** awaited now and then, with the number of updates done and the last loss */
-  watch(k: number, loss: number): Promise<void>
+  /** awaited 20 times, with the number of updates done and the last loss; true: it has learned, and stops */
+  watch(k: number, loss: number): Promise<boolean | void>
 }
 
 /** Whole sequences, each from the first state; gradients through all of their steps. */
@@ -60,8 +60,9 @@ async function follow<S extends Tree>(
     } finally {
       tape.close()
     }
-    if (k % every === 0 || k === updates) await watch(k, await told.item())
+    const done = (k % every === 0 || k === updates) && await watch(k, await told.item())
     dispose(told)
+    if (done) break
   }
   optimizer.dispose()
 }
