@@ -2,6 +2,7 @@
 
 import { adding } from './adding.ts'
 import { bidirectional } from './bidirectional.ts'
+import { continualReber } from './continual-reber.ts'
 import { elmanLetters } from './elman-letters.ts'
 import { elmanWords } from './elman-words.ts'
 import { elmanXor } from './elman-xor.ts'
@@ -14,6 +15,8 @@ import { liquid } from './liquid.ts'
 import { mackeyGlass } from './mackey-glass.ts'
 import { memoryCapacity } from './memory-capacity.ts'
 import { narma10 } from './narma10.ts'
+import { projection } from './projection.ts'
+import { reber } from './reber.ts'
 import { temporalOrder } from './temporal-order.ts'
 
 export const experiments: readonly Experiment[] = [
@@ -24,8 +27,11 @@ export const experiments: readonly Experiment[] = [
   elmanWords,
   latch,
   bidirectional,
+  reber,
+  continualReber,
   adding,
   temporalOrder,
+  projection,
   mackeyGlass,
   memoryCapacity,
   narma10,
