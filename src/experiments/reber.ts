@@ -28,7 +28,7 @@ import { type Lesson, rowsOf, teachSequences } from './teach.ts'
 
 const B = 64
 /** Updates, and the share of the learning rate that they are made with. */
-const PHASES = [[1000, 1], [300, 0.2]] as const
+const PHASES = [[1000, 1], [500, 0.1]] as const
 const TESTED = 256 // different strings, none of which is learned from
 const KEPT_AWAY = 0.1 // of all strings, by a coin for each; they would hardly be new otherwise
 const PADDING = -1
@@ -43,8 +43,8 @@ const LEARNERS: readonly Learner[] = [
   {
     name: 'LSTM 1997', learningRate: 0.03,
     cell: (common) => lstm1997({
-      ...common, hidden: 16, blockSize: 2, truncated: true,
-      gateBias: { output: [-1, -2, -3, -4, -1, -2, -3, -4] }, // blocks join in one after another
+      ...common, hidden: 12, gateFeedback: true, cellBias: false, truncated: true,
+      gateBias: { output: Array.from({ length: 12 }, (_, k) => -1 - k) }, // cells join in one after another
     }),
   },
   {
