@@ -6,6 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Device } from '../src/device.ts'
 import { recurrent, type RecurrentState } from '../src/nn/recurrent.ts'
+import { unroll } from '../src/nn/unroll.ts'
 import { mul } from '../src/ops/elementwise.ts'
 import { affine, matmul } from '../src/ops/matmul.ts'
 import { transpose } from '../src/ops/move.ts'
@@ -14,7 +15,8 @@ import { random } from '../src/random.ts'
 import { Scope, unowned } from '../src/scope.ts'
 import { simd } from '../src/simd/open.ts'
 import { Tape } from '../src/tape.ts'
-import { type Tensor, tensor } from '../src/tensor.ts'
+import { leaves, mapTree, type Tensor, tensor } from '../src/tensor.ts'
+import { energy, fusedRows } from './every-cell.ts'
 
 const test = suite('simd threads')
 
@@ -72,6 +74,22 @@ test('layers with lengths, both directions, a first state, a projection; their g
       const { outputs } = net(x, { state, lengths })
       const grads = tape.gradients(sum(mul(outputs, outputs)), [x, h, ...Object.values(net.parameters)])
       return unowned(() => [outputs, ...grads].map((each) => mul(each, 1)))
+    })
+  }
+})
+
+test('every fused cell with lengths and a first state, in reverse; gradients of all that it is made of', async () => {
+  const [T, B, D, H] = [7, 11, 5, 67]
+  for (const { cell, variant, make } of fusedRows) {
+    await same(`${cell}, ${variant}`, (device) => {
+      using tape = new Tape()
+      const made = make({ inputs: D, hidden: H, device, rng: random(1) })
+      const xs = normal(device, 2, T, B, D)
+      const state = mapTree(made.initial(B), ({ shape }) => normal(device, 3, ...shape))
+      const lengths = Array.from({ length: B }, (_, b) => 1 + (b * 4) % T)
+      const run = unroll(made, xs, state, { direction: 'reverse', lengths })
+      const grads = tape.gradients(energy({ ...run }), leaves([made.parameters, xs, state]))
+      return unowned(() => [run.outputs, ...leaves(run.state), ...grads].map((each) => mul(each, 1)))
     })
   }
 })

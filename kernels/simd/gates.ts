@@ -16,6 +16,8 @@ export class Row {
   m: usize
   cBefore: usize
   c: usize
+  /** peepholes [3 H] */
+  p: usize
   /** backward: d(m) [H], read; d(projected) and d(u) [G H], written; d(c) [H], both */
   dm: usize
   dx: usize

@@ -11,6 +11,7 @@
 import { elmanBackward, elmanForward } from './gates-elman'
 import { gruBackward, gruForward } from './gates-gru'
 import { lstmBackward, lstmForward } from './gates-lstm'
+import { peepholeBackward, peepholeForward } from './gates-peephole'
 import { add, Row } from './gates'
 import { groupsOf, multiplyPacked, panelsOf } from './gemm'
 import { packGroups, packPanels } from './panels'
@@ -19,6 +20,7 @@ import { GROUP } from './tile'
 
 const LSTM: i32 = 3 // 0 to 2: gates-elman.ts
 const GRU: i32 = 4
+const PEEPHOLE: i32 = 5
 
 /** What the host writes down (src/simd/recurrence.ts). Addresses; 0 for what is not there. */
 @unmanaged
@@ -34,10 +36,11 @@ export class Sequence {
   reverse: i32
   /** [B] */
   lengths: usize
-  /** [T, B, G H], [G H, O], [G H], [P, H] */
+  /** [T, B, G H], [G H, O], [G H], [3 H], [P, H] */
   projected: usize
   weight: usize
   bias: usize
+  peepholes: usize
   projection: usize
   /** [T + 1, B, O] and [T + 1, B, H], with the first state in them */
   h: usize
@@ -97,6 +100,7 @@ export function recurrenceForward(s: Sequence, thread: i32, threads: i32): void 
   const groups = s.groups + <usize>thread * s.groupsEach
   const row = changetype<Row>(scratchRow())
   row.H = H
+  row.p = s.peepholes
   for (let k = 0; k < s.T; k++) {
     const t = s.reverse ? s.T - 1 - k : k
     const from = s.reverse ? t + 1 : t, to = s.reverse ? t : t + 1
@@ -126,6 +130,7 @@ export function recurrenceForward(s: Sequence, thread: i32, threads: i32): void 
 export function forwardOf(row: Row, kind: i32): void {
   if (kind == LSTM) lstmForward(row)
   else if (kind == GRU) gruForward(row)
+  else if (kind == PEEPHOLE) peepholeForward(row)
   else elmanForward(row, kind)
 }
 
@@ -178,6 +183,7 @@ export function recurrenceBackward(s: Sequence, thread: i32, threads: i32): void
   const groups = s.groups + <usize>thread * s.groupsEach
   const row = changetype<Row>(scratchRow())
   row.H = H
+  row.p = s.peepholes
   for (let k = s.T - 1; k >= 0; k--) {
     const t = s.reverse ? s.T - 1 - k : k
     const dh = s.dh + floats(((s.keepsDh ? t * B : 0) + first) * O)
@@ -218,6 +224,7 @@ function backThrough(row: Row, s: Sequence, t: i32, b: i32, dh: usize): void {
   if (s.pass && !s.passes) memory.fill(pass, 0, floats(O))
   if (s.kind == LSTM) lstmBackward(row)
   else if (s.kind == GRU) gruBackward(row)
+  else if (s.kind == PEEPHOLE) peepholeBackward(row)
   else elmanBackward(row, s.kind)
 }
 

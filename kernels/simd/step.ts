@@ -25,11 +25,12 @@ export class Step {
   width: i32
   /** [D] */
   x: usize
-  /** [G H, D], [G H], [G H, O], [G H], [P, H] */
+  /** [G H, D], [G H], [G H, O], [G H], [3 H], [P, H] */
   input: usize
   inputBias: usize
   weight: usize
   bias: usize
+  peepholes: usize
   projection: usize
   /** the state [O] and [H] */
   h: usize
@@ -57,6 +58,7 @@ export function step(s: Step, thread: i32, threads: i32): void {
   row.m = s.projection ? s.shown : s.h
   row.cBefore = s.c
   row.c = s.c
+  row.p = s.peepholes
   forwardOf(row, s.kind)
   if (!s.projection) return
   multiplyFew(s.shown, 0, 4, s.projection, 4, <usize>s.H << 2, 0, 0, s.h, 0, 1, s.H, 0, O)

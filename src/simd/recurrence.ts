@@ -1,8 +1,6 @@
 // Writes down a recurrent layer's run through the steps, or back, for the kernels: the words of `Sequence` in
-// ../../kernels/simd/recurrence.ts, in its order. Twin, and what it falls back to for gates that have no
-// kernel: ../cpu/recurrence.ts.
+// ../../kernels/simd/recurrence.ts, in its order. Twin: ../cpu/recurrence.ts.
 
-import cpu from '../cpu/instance.ts?float32'
 import type { GradientArrays, Part, SequenceArrays } from '../cpu/recurrence.ts'
 import type { FloatArray, GateKind } from '../device.ts'
 import type { Heap } from './heap.ts'
@@ -10,8 +8,8 @@ import { addressOf, type Jobs, Kind } from './jobs.ts'
 import { Scratch } from './scratch.ts'
 
 /** As numbered in kernels/simd/recurrence.ts and gates-elman.ts. */
-export const KINDS: { readonly [kind in GateKind]?: number } = {
-  tanh: 0, relu: 1, sigmoid: 2, lstm: 3, gru: 4,
+export const KINDS: Readonly<Record<GateKind, number>> = {
+  tanh: 0, relu: 1, sigmoid: 2, lstm: 3, gru: 4, peephole: 5,
 }
 
 const orZero = (x: FloatArray | null): number => (x ? addressOf(x, 0) : 0)
@@ -30,7 +28,6 @@ export class SimdRecurrence {
   }
 
   readonly forward = (s: SequenceArrays, u: FloatArray): void => {
-    if (KINDS[s.kind] === undefined) return cpu.recurrenceForward(s, u)
     this.run(Kind.recurrenceForward, s, [
       addressOf(u, 0), ...this.packed(s, s.gates.gates * s.H, s.O),
       0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -38,7 +35,6 @@ export class SimdRecurrence {
   }
 
   readonly backward = (s: SequenceArrays, g: GradientArrays): void => {
-    if (KINDS[s.kind] === undefined) return cpu.recurrenceBackward(s, g)
     this.run(Kind.recurrenceBackward, s, [
       0, ...this.packed(s, s.O, s.gates.gates * s.H),
       g.dy ? addressOf(g.dy.data, g.dy.start) : 0, addressOf(g.dh, 0), Number(g.keepsDh),
@@ -65,9 +61,9 @@ export class SimdRecurrence {
     // The sequences of the batch are shared out: one alone is one thread's.
     const work = B === 1 ? 0 : 2 * T * B * width * O
     this.jobs.run(kind, work, [
-      KINDS[s.kind]!, T, B, H, O, width, Number(reverse), lengths ? lengths.byteOffset : 0,
-      part(s.projected), part(s.weight), part(s.bias), part(s.projection), addressOf(s.h, 0), orZero(s.c),
-      orZero(s.saved), gates.saved * H, orZero(s.shown), Number(s.saves),
+      KINDS[s.kind], T, B, H, O, width, Number(reverse), lengths ? lengths.byteOffset : 0,
+      part(s.projected), part(s.weight), part(s.bias), part(s.peepholes), part(s.projection),
+      addressOf(s.h, 0), orZero(s.c), orZero(s.saved), gates.saved * H, orZero(s.shown), Number(s.saves),
       ...rest,
     ])
   }
