@@ -78,7 +78,7 @@ test('layers with lengths, both directions, a first state, a projection; their g
   }
 })
 
-test('every fused cell with lengths and a first state, in reverse; gradients of all that it is made of', async () => {
+test('every fused cell with lengths and a first state, in reverse, and all its gradients', async () => {
   const [T, B, D, H] = [7, 11, 5, 67]
   for (const { cell, variant, make } of fusedRows) {
     await same(`${cell}, ${variant}`, (device) => {

@@ -1,4 +1,4 @@
-// The units of an LSTM with peepholes (src/nn/peephole.ts), with the gates i f g o and p_i p_f p_o of each unit:
+// The units of an LSTM with peepholes (src/nn/peephole.ts), with the gates i f g o and p_i p_f p_o of each:
 //
 //   forward    i, f as an lstm's, of x + u + p c_{t-1};  o of x + u + p_o c_t;  c_t and m as an lstm's
 //   backward   do = dm tanh(c_t),  dc_t += dm o (1 - tanh(c_t)^2) + da_o p_o,   a being what a gate squashes
