@@ -135,7 +135,7 @@ export interface Device {
 // The second table. Each of these ops has a composed form, which is its definition; a device may lack them.
 
 /** How a unit of a cell computes: each is a file of its own (cpu/gates-*.ts, kernels/gates_*.wgsl). */
-export type GateKind = 'tanh' | 'relu' | 'sigmoid' | 'lstm' | 'peephole' | 'gru'
+export type GateKind = 'tanh' | 'relu' | 'sigmoid' | 'lstm' | 'peephole' | 'coupled' | 'gru'
 
 /** A cell's run over a sequence: its weights, its input, its first state. */
 export interface Run {

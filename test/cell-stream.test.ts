@@ -113,7 +113,7 @@ for (const { name, device, tolerance } of here) {
   test(`${name}: layers of cells`, async () => {
     const rng = random(4)
     const common = { inputs: 5, hidden: 6, layers: 3, device, rng }
-    for (const kind of ['RNN', 'LSTM', 'GRU', cells.coupled, cells.peephole] as const) {
+    for (const kind of ['RNN', 'LSTM', 'GRU', cells.coupled, cells.jordan] as const) {
       await layerIs(recurrent({ ...common, kind }), device, tolerance, `recurrent ${String(kind)}`)
     }
     await layerIs(recurrent({ ...common, kind: 'LSTM', projection: 2 }), device, tolerance, 'projection')
@@ -140,7 +140,7 @@ for (const { name, device, tolerance } of here) {
   })
 
   test(`${name}: inside an open tape nothing is recorded, and all goes back`, () => {
-    for (const make of [lstm, cells.coupled]) {
+    for (const make of [lstm, cells['layer-norm-lstm']]) {
       const cell = make({ inputs: 3, hidden: 4, device, rng: random(1) })
       const layers = recurrent({ kind: make, inputs: 3, hidden: 4, layers: 2, device, rng: random(1) })
       const before = device.memory()
@@ -162,7 +162,7 @@ for (const { name, device, tolerance } of here) {
 
 test('the cpu gives the bits of the whole sequence', async () => {
   for (const device of [cpu(), cpu({ precision: 'float64' })]) {
-    for (const make of [elman, lstm, gru, cells.peephole]) {
+    for (const make of [elman, lstm, gru, cells.peephole, cells.coupled]) {
       await cellIs(make({ inputs: 6, hidden: 9, device, rng: random(3) }), device, 0, make.name)
     }
   }
@@ -186,8 +186,8 @@ test('two threads, which share a large step, give the bits of one', async () => 
 const fresh = freshDevices.filter(({ name }) => name !== 'gpu')
 
 for (const { name, open } of fresh) {
-  for (const kind of ['lstm', 'gru', 'elman', 'coupled'] as const) {
-    const steps = kind === 'coupled' ? 10_000 : 100_000
+  for (const kind of ['lstm', 'gru', 'elman', 'layer-norm-lstm'] as const) {
+    const steps = kind === 'layer-norm-lstm' ? 10_000 : 100_000
     test(`${name}, ${kind}: ${steps} steps take no memory, on the device or off it`, async () => {
       const { device, close } = await open()
       const cell: ProjectedCell<Named> = cells[kind]({ inputs: 3, hidden: 5, device, rng: random(1) })

@@ -8,6 +8,7 @@
 // cell to cell is one loop over units in a file of its own (gates-*.ts).
 // CPU twin: src/cpu/recurrence.ts. Next: gemm.ts.
 
+import { coupledBackward, coupledForward } from './gates-coupled'
 import { elmanBackward, elmanForward } from './gates-elman'
 import { gruBackward, gruForward } from './gates-gru'
 import { lstmBackward, lstmForward } from './gates-lstm'
@@ -21,6 +22,7 @@ import { GROUP } from './tile'
 const LSTM: i32 = 3 // 0 to 2: gates-elman.ts
 const GRU: i32 = 4
 const PEEPHOLE: i32 = 5
+const COUPLED: i32 = 6
 
 /** What the host writes down (src/simd/recurrence.ts). Addresses; 0 for what is not there. */
 @unmanaged
@@ -131,6 +133,7 @@ export function forwardOf(row: Row, kind: i32): void {
   if (kind == LSTM) lstmForward(row)
   else if (kind == GRU) gruForward(row)
   else if (kind == PEEPHOLE) peepholeForward(row)
+  else if (kind == COUPLED) coupledForward(row)
   else elmanForward(row, kind)
 }
 
@@ -225,6 +228,7 @@ function backThrough(row: Row, s: Sequence, t: i32, b: i32, dh: usize): void {
   if (s.kind == LSTM) lstmBackward(row)
   else if (s.kind == GRU) gruBackward(row)
   else if (s.kind == PEEPHOLE) peepholeBackward(row)
+  else if (s.kind == COUPLED) coupledBackward(row)
   else elmanBackward(row, s.kind)
 }
 

@@ -4,7 +4,7 @@
 //   backward   do = dm tanh(c_t),  dc_t += dm o (1 - tanh(c_t)^2) + da_o p_o,   a being what a gate squashes
 //              dc_{t-1} = dc_t f + da_i p_i + da_f p_f
 //
-// Kernel twin: kernels/gates_peephole.wgsl. Next: recurrence.ts.
+// Kernel twin: kernels/gates_peephole.wgsl. Next: gates-coupled.ts.
 
 import type { Gates } from './gates.ts'
 

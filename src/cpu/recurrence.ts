@@ -8,6 +8,7 @@
 // Kernel twins: kernels/recurrence_forward.wgsl, recurrence_backward.wgsl. Next: matmul.ts.
 
 import type { FloatArray, GateKind, NumberArray } from '../device.ts'
+import { coupledGates } from './gates-coupled.ts'
 import { reluGates, sigmoidGates, tanhGates } from './gates-elman.ts'
 import { gruGates } from './gates-gru.ts'
 import { lstmGates } from './gates-lstm.ts'
@@ -18,7 +19,7 @@ import { matmul, type Matrix } from './matmul.ts'
 
 export const gatesOf: Record<GateKind, Gates> = {
   tanh: tanhGates, relu: reluGates, sigmoid: sigmoidGates, lstm: lstmGates,
-  peephole: peepholeGates, gru: gruGates,
+  peephole: peepholeGates, coupled: coupledGates, gru: gruGates,
 }
 
 /** An array and where what is meant begins in it. */

@@ -28,6 +28,7 @@ export const gatesOf: Record<GateKind, Gates> = {
   sigmoid: elman('sigmoid(a)', '(m * (1.0 - m))'),
   lstm: { gates: 4, saves: true, passes: false, splits: false, text: sources.gatesLstm },
   peephole: { gates: 4, saves: true, passes: false, splits: false, text: sources.gatesPeephole },
+  coupled: { gates: 3, saves: true, passes: false, splits: false, text: sources.gatesCoupled },
   gru: { gates: 3, saves: true, passes: true, splits: true, text: sources.gatesGru },
 }
 

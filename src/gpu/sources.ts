@@ -10,6 +10,7 @@ import crossEntropyGradient from '../../kernels/cross_entropy_gradient.wgsl'
 import dropout from '../../kernels/dropout.wgsl'
 import fill from '../../kernels/fill.wgsl'
 import functions from '../../kernels/functions.wgsl'
+import gatesCoupled from '../../kernels/gates_coupled.wgsl'
 import gatesElman from '../../kernels/gates_elman.wgsl'
 import gatesGru from '../../kernels/gates_gru.wgsl'
 import gatesLstm from '../../kernels/gates_lstm.wgsl'
@@ -57,7 +58,7 @@ import window from '../../kernels/window.wgsl'
 
 export const sources = {
   accumulate, binary, clipNorm, clipParts, clipScale, crossEntropy, crossEntropyGradient, dropout, fill,
-  functions, gatesElman, gatesGru, gatesLstm, gatesPeephole, gather, half,
+  functions, gatesCoupled, gatesElman, gatesGru, gatesLstm, gatesPeephole, gather, half,
   matmulBlock, matmulJoin, matmulLanes, matmulNaive, matmulParts, matmulSkinny, matmulTiled,
   norm, normGradient, oneHot, philox, place, recurrenceBackward, recurrenceForward, recurrenceHandBack,
   recurrenceLanes, recurrencePack, recurrenceProduct, recurrenceProject, recurrenceSteps,

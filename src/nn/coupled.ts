@@ -48,5 +48,6 @@ export function coupled(options: GatedOptions<'input' | 'cell' | 'output'>): Pro
       return { output: nextH, state: { h: nextH, c: nextC } }
     },
     changeable: ['weight_hh', 'seen', 'written'],
+    fused: { kind: 'coupled', weight_hh, affine: { weight: weight_ih, biases: [bias_ih, bias_hh] } },
   })
 }

@@ -47,7 +47,9 @@ export interface RecurrenceOptions extends Pick<Replays, 'unfold'> {
 }
 
 /** G */
-export const GATES: Record<GateKind, number> = { tanh: 1, relu: 1, sigmoid: 1, lstm: 4, peephole: 4, gru: 3 }
+export const GATES: Record<GateKind, number> = {
+  tanh: 1, relu: 1, sigmoid: 1, lstm: 4, peephole: 4, coupled: 3, gru: 3,
+}
 
 /**
  * All steps of a cell. Returns every state h_t [T, B, O], the last h [B, O], and for lstms the last c.
@@ -155,7 +157,7 @@ function runOf(
   checkSize('weight_hr', weight_hr, [outputs, H])
   checkSize('h', h, [B, outputs])
   checkSize('c', c, [B, H])
-  const hasC = kind === 'lstm' || kind === 'peephole'
+  const hasC = kind === 'lstm' || kind === 'peephole' || kind === 'coupled'
   check((c !== undefined) === hasC && (hasC || !weight_hr), () =>
     `recurrence: kind is ${kind}; an lstm needs c, and no other kind takes c or weight_hr`)
   check((weight_ch !== undefined) === (kind === 'peephole') && !(weight_ch && bias_hh), () =>

@@ -1,0 +1,59 @@
+// The units of an LSTM with coupled gates (src/nn/coupled.ts), with the gates i g o:
+//
+//   forward    i = sigmoid, g = tanh, o = sigmoid of their x + u
+//              c_t = c_{t-1} + i (g - c_{t-1})          m = o tanh(c_t)
+//   backward   dc_t += dm o (1 - tanh(c_t)^2)
+//              di = dc_t (g - c_{t-1}),  dg = dc_t i,  do = dm tanh(c_t),  dc_{t-1} = dc_t (1 - i)
+//              and through each gate's function, as in gates-lstm.ts
+//
+// CPU twin: src/cpu/gates-coupled.ts. Next: gates-gru.ts.
+
+import { add, mul, oneMinus, Row, sub } from './gates'
+import { put } from './lanes'
+import { sigmoid4, tanh4 } from './math'
+import { multiplyAdd } from './tile'
+
+export function coupledForward(row: Row): void {
+  const whole = row.H & ~3
+  for (let j = 0; j < whole; j += 4) forward4(row, <usize>j << 2, 4)
+  if (whole < row.H) forward4(row, <usize>whole << 2, row.H - whole)
+}
+
+@inline
+function forward4(row: Row, at: usize, n: i32): void {
+  const H = <usize>row.H << 2
+  const x = row.x + at, u = row.u + at
+  const i = sigmoid4(add(v128.load(x), v128.load(u)))
+  const g = tanh4(add(v128.load(x + H), v128.load(u + H)))
+  const o = sigmoid4(add(v128.load(x + 2 * H), v128.load(u + 2 * H)))
+  const before = v128.load(row.cBefore + at)
+  const c = multiplyAdd(i, sub(g, before), before)
+  put(row.c + at, c, n)
+  put(row.m + at, mul(o, tanh4(c)), n)
+  if (row.saved == 0) return
+  const saved = row.saved + at
+  put(saved, i, n)
+  put(saved + H, g, n)
+  put(saved + 2 * H, o, n)
+}
+
+export function coupledBackward(row: Row): void {
+  const whole = row.H & ~3
+  for (let j = 0; j < whole; j += 4) backward4(row, <usize>j << 2, 4)
+  if (whole < row.H) backward4(row, <usize>whole << 2, row.H - whole)
+}
+
+@inline
+function backward4(row: Row, at: usize, n: i32): void {
+  const H = <usize>row.H << 2
+  const saved = row.saved + at
+  const i = v128.load(saved), g = v128.load(saved + H), o = v128.load(saved + 2 * H)
+  const shown = tanh4(v128.load(row.c + at))
+  const d = v128.load(row.dm + at)
+  const dc = multiplyAdd(mul(d, o), oneMinus(mul(shown, shown)), v128.load(row.dc + at))
+  const dx = row.dx + at
+  put(dx, mul(mul(dc, sub(g, v128.load(row.cBefore + at))), mul(i, oneMinus(i))), n)
+  put(dx + H, mul(mul(dc, i), oneMinus(mul(g, g))), n)
+  put(dx + 2 * H, mul(mul(d, shown), mul(o, oneMinus(o))), n)
+  put(row.dc + at, mul(dc, oneMinus(i)), n)
+}
