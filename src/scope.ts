@@ -9,7 +9,7 @@
 
 import { adopt, closeInside, popped, pushed, recordingTo } from './context.ts'
 import type { Memory } from './device.ts'
-import { dispose, leaves, mapTree, Tensor, type Tree } from './tensor.ts'
+import { dispose, mapTree, Tensor, type Tree } from './tensor.ts'
 
 /** Owns what is computed while it is open, with no gradients: sampling, evaluation, preparing data. */
 export class Scope {
@@ -36,10 +36,19 @@ export class Scope {
 
   /** Copies results out: the copies outlive this scope and are yours. `replaced`, if given, is given back. */
   keep<S extends Tree>(tree: S, replaced?: Tree): S {
-    const copy = mapTree(tree, copyOf)
-    for (const { memory } of leaves(copy)) memory.device.unowned(memory)
-    if (replaced) dispose(replaced)
-    return copy
+    const copies: Tensor[] = []
+    try {
+      const copy = mapTree(tree, (x) => {
+        copies.push(copyOf(x))
+        return copies.at(-1)!
+      })
+      for (const { memory } of copies) memory.device.unowned(memory)
+      if (replaced) dispose(replaced)
+      return copy
+    } catch (error) {
+      dispose(copies)
+      throw error
+    }
   }
 
   /** Gives all memory back to the device. */

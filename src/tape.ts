@@ -206,14 +206,21 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
   private flag(what: string, where: Where, y: Tensor): void {
     if (y.dtype === 'int32') return
     const { device } = y
-    // The bad ones are counted, not the good ones: in float32 a sum of ones is exact up to 2^24 only.
-    const finite = new Tensor(device.unary('isFinite', y), 0, [y.size])
-    const each = new Tensor(device.binary('sub', 1, finite, finite.shape), 0, finite.shape)
-    const bad = new Tensor(device.reduce('sum', each, [0]), 0, [])
-    device.free(finite.memory)
-    device.free(each.memory)
-    this.own(bad.memory)
-    this.flags!.push({ what, where, bad, size: y.size })
+    const made: Memory[] = []
+    const whole = (memory: Memory): Tensor => {
+      made.push(memory)
+      return new Tensor(memory, 0, [y.size])
+    }
+    try {
+      // The bad ones are counted, not the good ones: in float32 a sum of ones is exact up to 2^24 only.
+      const finite = whole(device.unary('isFinite', y))
+      const each = whole(device.binary('sub', 1, finite, finite.shape))
+      const bad = new Tensor(device.reduce('sum', each, [0]), 0, [])
+      this.own(bad.memory)
+      this.flags!.push({ what, where, bad, size: y.size })
+    } finally {
+      for (const memory of made) device.free(memory)
+    }
   }
 
   private checkUsable(loss: Tensor): void {

@@ -9,11 +9,12 @@ import { UnrolledError } from '../src/check.ts'
 import type { Device } from '../src/device.ts'
 import { add, exp } from '../src/ops/elementwise.ts'
 import { matmul } from '../src/ops/matmul.ts'
+import { reshape, transpose } from '../src/ops/move.ts'
 import { random } from '../src/random.ts'
 import { Scope } from '../src/scope.ts'
 import type { Simd } from '../src/simd/device.ts'
 import { simd } from '../src/simd/open.ts'
-import { type Tensor, tensor } from '../src/tensor.ts'
+import { type Tensor, tensor, zeros } from '../src/tensor.ts'
 
 const test = suite('simd, threads that are lost')
 
@@ -45,9 +46,8 @@ const square = (device: Device, n = 128): Tensor =>
   tensor(random(1).normal(n * n), { shape: [n, n], device })
 
 /** Products, which are shared, until one fails. */
-function multiplyUntilLost(device: Device): unknown {
+function multiplyUntilLost(x: Tensor): unknown {
   using _ = new Scope()
-  const x = square(device)
   for (let k = 0; k < 100; k++) {
     try {
       matmul(x, x)
@@ -58,15 +58,32 @@ function multiplyUntilLost(device: Device): unknown {
   return undefined
 }
 
-function checkLost(device: Simd, error: unknown, wanted: RegExp): void {
+async function checkLost(device: Simd, x: Tensor, error: unknown, wanted: RegExp): Promise<void> {
   assert.instance(error, UnrolledError)
   assert.match((error as Error).message, wanted)
   assert.not.match((error as Error).message, /\n/)
-  // small jobs, which need no other thread, are refused too
-  assert.throws(() => exp(tensor([1], { device })), wanted)
+  await checkRefused(device, x, wanted)
+  await checkClosed(device, x)
+}
+
+/** Everything that would compute or read; also small jobs, which need no other thread. */
+async function checkRefused(device: Simd, x: Tensor, wanted: RegExp): Promise<void> {
+  const calls = [
+    () => exp(x), () => tensor([1], { device }), () => zeros([2], device), () => device.fill(2, 1),
+    () => device.numbers!(x), () => x.assign(x), () => reshape(transpose(x), [x.size]),
+  ]
+  for (const call of calls) assert.throws(call, wanted)
+  assert.match(await x.read().then(String, (error: Error) => error.message), wanted)
+}
+
+/** Closing it twice is well, and so is giving back, late, what was on it. */
+async function checkClosed(device: Simd, x: Tensor): Promise<void> {
+  const scope = new Scope()
   device.close()
   device.close()
-  assert.throws(() => exp(tensor([1], { device })), /simd: the device is closed; open another/)
+  await checkRefused(device, x, /simd: the device is closed; open another$/)
+  x.dispose()
+  scope.close()
 }
 
 const LOST = /^simd: a thread has ended or does not answer; what was computed is lost; open the device again$/
@@ -79,18 +96,20 @@ const ways = {
 for (const [name, sabotage] of Object.entries(ways)) {
   test(`a thread that ${name} is missed within a second`, async () => {
     const { device } = await sabotaged(sabotage)
+    const x = square(device)
     const started = performance.now()
-    const error = multiplyUntilLost(device)
+    const error = multiplyUntilLost(x)
     const took = performance.now() - started
     assert.ok(took < 5000, `${took} ms`)
-    checkLost(device, error, LOST)
+    await checkLost(device, x, error, LOST)
   })
 }
 
 test('a thread that is stopped between jobs is told of by its end', async () => {
   const { device, worker } = await sabotaged('')
+  const x = square(device)
   await worker.terminate()
-  checkLost(device, multiplyUntilLost(device), /^simd: a thread has ended: it ended with code 1; what was/)
+  await checkLost(device, x, multiplyUntilLost(x), /^simd: a thread has ended: it ended with code 1; what was/)
 })
 
 test('no thread is given up because a clock jumps: the machine was asleep', async () => {
@@ -99,7 +118,7 @@ test('no thread is given up because a clock jumps: the machine was asleep', asyn
   let jumps = 0
   performance.now = () => now.call(performance) + 3_600_000 * jumps++
   Date.now = () => wall() + 3_600_000 * jumps++
-  const error = multiplyUntilLost(device)
+  const error = multiplyUntilLost(square(device))
   performance.now = now
   Date.now = wall
   assert.is(error, undefined)

@@ -12,7 +12,7 @@ import {
   broadcastShapes, broadcastStrides, reducedShape, sameShape, type Shape, sizeOf, stridesOf,
 } from '../shape.ts'
 import { CpuFused, CpuLoss, type Lent } from './fused.ts'
-import { lastTwo, matrix, operandStrides, sizeOfOperand } from './operands.ts'
+import { lastTwo, matrix, offsetOf, operandStrides, sizeOfOperand } from './operands.ts'
 import { type CpuParts, type Loops, partsOf } from './parts.ts'
 import { CpuMemory, type Pool } from './pool.ts'
 
@@ -35,7 +35,7 @@ export class CpuDevice implements Device {
     this.scalars = scalars
     this.lent = {
       loops: this.loops,
-      take: (length: number) => this.take(length),
+      made: (op) => this.made(op),
       give: (memory: Memory) => this.free(memory),
       data: (x: View) => this.data(x),
       floats: (op: string, x: View) => this.floatsOf(op, x),
@@ -58,9 +58,7 @@ export class CpuDevice implements Device {
     check(dtype === 'int32' || dtype === this.dtype, () =>
       `upload: this device holds ${this.dtype} and int32; the values are ${dtype}; ` +
       `open cpu({ precision: '${dtype}' })`)
-    const memory = this.pool.take(this, dtype, values.length)
-    memory.data.set(values)
-    return memory
+    return this.written(this.take(values.length, dtype), (data) => data.set(values))
   }
 
   free(memory: Memory): void {
@@ -87,51 +85,45 @@ export class CpuDevice implements Device {
 
   unary(op: UnaryOp, x: View): Memory {
     const X = this.floatsOf(op, x)
-    const y = this.take(sizeOf(x.shape))
-    this.loops.unaryLoops[op](this.floats(y), X, x.offset, y.length)
-    return y
+    const n = sizeOf(x.shape)
+    return this.written(this.take(n), (y) => this.loops.unaryLoops[op](y, X, x.offset, n))
   }
 
   binary(op: BinaryOp, a: View | number, b: View | number, shape: Shape): Memory {
     const A = this.operand(op, a, 0)
     const B = this.operand(op, b, 1)
-    const y = this.take(sizeOf(shape))
-    const out = this.floats(y)
-    const ia = typeof a === 'number' ? 0 : a.offset
-    const ib = typeof b === 'number' ? 0 : b.offset
+    const [ia, ib] = [offsetOf(a), offsetOf(b)]
     const wholeA = typeof a !== 'number' && sameShape(a.shape, shape)
     const wholeB = typeof b !== 'number' && sameShape(b.shape, shape)
     // The common cases need no walk: equal shapes, or one side a scalar.
-    if ((wholeA || sizeOfOperand(a) === 1) && (wholeB || sizeOfOperand(b) === 1)) {
-      this.loops.binaryLoops[op](out, 0, A, ia, wholeA ? 1 : 0, B, ib, wholeB ? 1 : 0, out.length)
-      return y
-    }
-    this.loops.broadcastBinary(
-      op, out, shape, A, ia, operandStrides(a, shape), B, ib, operandStrides(b, shape))
-    return y
+    const plain = (wholeA || sizeOfOperand(a) === 1) && (wholeB || sizeOfOperand(b) === 1)
+    return this.written(this.take(sizeOf(shape)), (y) => {
+      if (plain) this.loops.binaryLoops[op](y, 0, A, ia, Number(wholeA), B, ib, Number(wholeB), y.length)
+      else {
+        this.loops.broadcastBinary(
+          op, y, shape, A, ia, operandStrides(a, shape), B, ib, operandStrides(b, shape))
+      }
+    })
   }
 
   select(condition: View, a: View | number, b: View | number, shape: Shape): Memory {
     const C = this.floatsOf('where', condition)
     const A = this.operand('where', a, 0)
     const B = this.operand('where', b, 1)
-    const y = this.take(sizeOf(shape))
-    const out = this.floats(y)
-    const ia = typeof a === 'number' ? 0 : a.offset
-    const ib = typeof b === 'number' ? 0 : b.offset
+    const [ia, ib] = [offsetOf(a), offsetOf(b)]
     const strides = [condition, a, b].map((x) => operandStrides(x, shape))
-    this.loops.eachRun(shape, strides, (iy, [oc, oa, ob], [sc, sa, sb], n) =>
-      this.loops.selectLoop(out, iy, C, condition.offset + oc!, sc!, A, ia + oa!, sa!, B, ib + ob!, sb!, n))
-    return y
+    return this.written(this.take(sizeOf(shape)), (y) =>
+      this.loops.eachRun(shape, strides, (iy, [oc, oa, ob], [sc, sa, sb], n) =>
+        this.loops.selectLoop(
+          y, iy, C, condition.offset + oc!, sc!, A, ia + oa!, sa!, B, ib + ob!, sb!, n)))
   }
 
   // Reductions and products
 
   reduce(op: 'sum' | 'max', x: View, axes: readonly number[]): Memory {
     const X = this.floatsOf(op, x)
-    const y = this.take(sizeOf(reducedShape(x.shape, axes, false)))
-    this.loops.reduce(op, this.floats(y), X, x.offset, x.shape, axes)
-    return y
+    return this.written(this.take(sizeOf(reducedShape(x.shape, axes, false))), (y) =>
+      this.loops.reduce(op, y, X, x.offset, x.shape, axes))
   }
 
   matmul(a: View, b: View, transposeA: boolean, transposeB: boolean): Memory {
@@ -140,36 +132,32 @@ export class CpuDevice implements Device {
     const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2))
     const A = matrix(this.floatsOf('matmul', a), a, transposeA)
     const B = matrix(this.floatsOf('matmul', b), b, transposeB)
-    const c = this.take(sizeOf(batch) * M * N)
-    const out = this.floats(c)
     const startA = A.offset
     const startB = B.offset
     const strides = [a, b].map((x) => broadcastStrides(x.shape.slice(0, -2), batch))
     const sizes = [M * K, K * N]
-    this.loops.eachRun(batch, strides, (i, [oa, ob], [sa, sb], n) => {
-      for (let k = 0; k < n; k++) {
-        A.offset = startA + (oa! + k * sa!) * sizes[0]
-        B.offset = startB + (ob! + k * sb!) * sizes[1]
-        this.loops.matmul(out, (i + k) * M * N, A, B, M, N, K)
-      }
-    })
-    return c
+    return this.written(this.take(sizeOf(batch) * M * N), (c) =>
+      this.loops.eachRun(batch, strides, (i, [oa, ob], [sa, sb], n) => {
+        for (let k = 0; k < n; k++) {
+          A.offset = startA + (oa! + k * sa!) * sizes[0]
+          B.offset = startB + (ob! + k * sb!) * sizes[1]
+          this.loops.matmul(c, (i + k) * M * N, A, B, M, N, K)
+        }
+      }))
   }
 
   // Moving
 
   window(x: View, start: number, strides: readonly number[], shape: Shape): Memory {
     const X = this.data(x)
-    const y = this.pool.take(this, x.memory.dtype, sizeOf(shape))
-    this.loops.window(y.data, X, x.offset + start, strides, shape)
-    return y
+    return this.written(this.take(sizeOf(shape), x.memory.dtype), (y) =>
+      this.loops.window(y, X, x.offset + start, strides, shape))
   }
 
   place(x: View, start: number, strides: readonly number[], shape: Shape): Memory {
     const X = this.floatsOf('pad', x)
-    const y = this.fill(sizeOf(shape), 0)
-    this.loops.place(this.floats(y), X, x.offset, start, strides, x.shape)
-    return y
+    return this.written(this.fill(sizeOf(shape), 0), (y) =>
+      this.loops.place(y, X, x.offset, start, strides, x.shape))
   }
 
   concat(parts: readonly View[], axis: number): Memory {
@@ -177,13 +165,11 @@ export class CpuDevice implements Device {
     shape[axis] = parts.reduce((sum, part) => sum + part.shape[axis], 0)
     const strides = stridesOf(shape)
     const arrays = parts.map((part) => this.data(part))
-    const y = this.pool.take(this, parts[0].memory.dtype, sizeOf(shape))
     let start = 0
-    parts.forEach((part, k) => {
-      this.loops.place(y.data, arrays[k], part.offset, start, strides, part.shape)
+    return this.written(this.take(sizeOf(shape), parts[0].memory.dtype), (y) => parts.forEach((part, k) => {
+      this.loops.place(y, arrays[k], part.offset, start, strides, part.shape)
       start += part.shape[axis] * strides[axis]
-    })
-    return y
+    }))
   }
 
   reverseTime(x: View, lengths: View): Memory {
@@ -219,9 +205,7 @@ export class CpuDevice implements Device {
   // Random numbers
 
   uniform(length: number, key: readonly [number, number], counter: number): Memory {
-    const y = this.take(length)
-    this.loops.fillUniform(this.floats(y), key, counter)
-    return y
+    return this.written(this.take(length), (y) => this.loops.fillUniform(y, key, counter))
   }
 
   // In place
@@ -240,14 +224,33 @@ export class CpuDevice implements Device {
 
   // Finding arrays
 
-  private take(length: number): CpuMemory {
-    return this.pool.take(this, this.dtype, length)
+  /** Throws where the device is of no use any more; this one always is. */
+  protected checkUsable(): void {}
+
+  private take(length: number, dtype: DType = this.dtype): CpuMemory {
+    this.checkUsable()
+    return this.pool.take(this, dtype, length)
   }
 
-  /** Memory that `write` fills; given back if it meets an index out of range. */
+  /** What an op makes of memory that it takes; all of that is given back if it fails half-way. */
+  private made<T>(op: (take: (length: number) => CpuMemory) => T): T {
+    const taken: CpuMemory[] = []
+    try {
+      return op((length) => {
+        const memory = this.take(length)
+        taken.push(memory)
+        return memory
+      })
+    } catch (error) {
+      for (const memory of taken) if (!memory.freed) this.free(memory)
+      throw error
+    }
+  }
+
+  /** Memory that `write` fills; given back if it fails: an index out of range, no room for its scratch. */
   private written(memory: Memory, write: (y: FloatArray) => void): Memory {
     try {
-      write(this.floats(memory))
+      write(this.own(memory).data as FloatArray)
       return memory
     } catch (error) {
       this.free(memory)
@@ -261,6 +264,7 @@ export class CpuDevice implements Device {
   }
 
   private data(x: View): NumberArray {
+    this.checkUsable()
     const memory = this.own(x.memory)
     if (memory.freed) {
       throw new TapeError(
@@ -268,10 +272,6 @@ export class CpuDevice implements Device {
         'keep(x), before closing, copies a result out')
     }
     return memory.data
-  }
-
-  private floats(memory: Memory): FloatArray {
-    return this.own(memory).data as FloatArray
   }
 
   private floatsOf(op: string, x: View): FloatArray {

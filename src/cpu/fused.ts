@@ -12,10 +12,13 @@ import type { Rows } from './loss.ts'
 import type { CpuMemory } from './pool.ts'
 import type { Part, SequenceArrays } from './recurrence.ts'
 
+type Take = (length: number) => CpuMemory
+
 /** What the device lends to its fused ops. */
 export interface Lent {
   readonly loops: typeof float32
-  take(length: number): CpuMemory
+  /** What an op makes of memory that it takes; all of that is given back if it fails half-way. */
+  made<T>(op: (take: Take) => T): T
   give(memory: Memory): void
   data(x: View): NumberArray
   floats(op: string, x: View): FloatArray
@@ -37,11 +40,14 @@ export class CpuFused implements FusedOps {
   }
 
   recurrenceForward(recurrence: Recurrence, save: boolean): RecurrenceTrace {
+    return this.device.made((take) => this.forward(recurrence, save, take))
+  }
+
+  private forward(recurrence: Recurrence, save: boolean, take: Take): RecurrenceTrace {
     const { T, B, H, outputs: O, kind, runs } = recurrence
     const { loops } = this.device
     const { gates: G, saved: n } = loops.gatesOf[kind]
     const S = runs.length
-    const take = (length: number) => this.device.take(length)
     const steps = S * (save ? T : 1)
     const trace = {
       h: take(S * (T + 1) * B * O),
@@ -66,12 +72,17 @@ export class CpuFused implements FusedOps {
   recurrenceBackward(
     recurrence: Recurrence, trace: RecurrenceTrace, given: readonly RunGradients[],
   ): RecurrenceGradients {
+    return this.device.made((take) => this.backward(recurrence, trace, given, take))
+  }
+
+  private backward(
+    recurrence: Recurrence, trace: RecurrenceTrace, given: readonly RunGradients[], take: Take,
+  ): RecurrenceGradients {
     const { T, B, H, outputs: O, kind, lengths, runs } = recurrence
     const { loops } = this.device
     const { gates: G, splits, passes } = loops.gatesOf[kind]
     const S = runs.length
     const { projection } = runs[0]
-    const take = (length: number) => this.device.take(length)
     const projected = take(S * T * B * G * H)
     const recurrent = splits ? take(S * T * B * G * H) : projected
     const outputs = projection && take(S * T * B * O)
@@ -96,15 +107,19 @@ export class CpuFused implements FusedOps {
     }
   }
 
-  /** All that the steps need lies in one memory, each part from a multiple of 16 numbers on. */
   stepper(cell: StepCell): Stepper {
+    return this.device.made((take) => this.stepperIn(cell, take))
+  }
+
+  /** All that the steps need lies in one memory, each part from a multiple of 16 numbers on. */
+  private stepperIn(cell: StepCell, take: Take): Stepper {
     const { inputs: D, H, outputs: O, kind, weight, bias, peepholes, projection } = cell
     const gates = this.device.loops.gatesOf[kind]
     const width = gates.gates * H
     const sizes = [D, O, gates.hasC ? H : 0, width, width, projection ? H : 0, gates.saved * H]
     const starts = [0]
     for (const size of sizes) starts.push(starts.at(-1)! + Math.ceil(size / 16) * 16)
-    const memory = this.device.take(starts.at(-1)!)
+    const memory = take(starts.at(-1)!)
     memory.data.fill(0)
     const view = (k: number): View => ({ memory, offset: starts[k], shape: [1, sizes[k]] })
     const [x, h, c, projected, u, shown, saved] = sizes.map((_, k) => this.numbers(view(k)))
@@ -176,29 +191,35 @@ export class CpuLoss implements LossOps {
     logits: View, targets: View, ignore: number,
   ): { losses: CpuMemory, sums: CpuMemory } {
     const rows = this.rows(logits, targets, ignore)
-    const [losses, sums] = [this.device.take(rows.N), this.device.take(2 * rows.N)]
-    this.device.loops.crossEntropyForward(rows, floatsOf(losses)!, floatsOf(sums)!)
-    return { losses, sums }
+    return this.device.made((take) => {
+      const [losses, sums] = [take(rows.N), take(2 * rows.N)]
+      this.device.loops.crossEntropyForward(rows, floatsOf(losses)!, floatsOf(sums)!)
+      return { losses, sums }
+    })
   }
 
   total(losses: Memory, factor: number): CpuMemory {
-    const y = this.device.take(1)
-    const sum = floatsOf(y)!
-    this.device.loops.reduce('sum', sum, floatsOf(losses)!, 0, [losses.length], [0])
-    sum[0] *= factor
-    return y
+    return this.device.made((take) => {
+      const y = take(1)
+      const sum = floatsOf(y)!
+      this.device.loops.reduce('sum', sum, floatsOf(losses)!, 0, [losses.length], [0])
+      sum[0] *= factor
+      return y
+    })
   }
 
   crossEntropyBackward(
     logits: View, targets: View, ignore: number, factor: number, sums: Memory, dy: View,
   ): CpuMemory {
     const rows = this.rows(logits, targets, ignore)
-    const dx = this.device.take(rows.N * rows.V)
     const D = this.device.floats('crossEntropy', dy)
     const step = sizeOf(dy.shape) === rows.N ? 1 : 0
-    this.device.loops.crossEntropyBackward(
-      rows, factor, floatsOf(sums)!, D, dy.offset, step, floatsOf(dx)!)
-    return dx
+    return this.device.made((take) => {
+      const dx = take(rows.N * rows.V)
+      this.device.loops.crossEntropyBackward(
+        rows, factor, floatsOf(sums)!, D, dy.offset, step, floatsOf(dx)!)
+      return dx
+    })
   }
 
   private rows(logits: View, targets: View, ignore: number): Rows {

@@ -9,6 +9,10 @@ export function sizeOfOperand(x: View | number): number {
   return typeof x === 'number' ? 1 : sizeOf(x.shape)
 }
 
+export function offsetOf(x: View | number): number {
+  return typeof x === 'number' ? 0 : x.offset
+}
+
 /** How far to go in the operand for one step along each axis of the result: 0 where it is repeated. */
 export function operandStrides(x: View | number, shape: Shape): readonly number[] {
   return typeof x === 'number' ? shape.map(() => 0) : broadcastStrides(x.shape, shape)

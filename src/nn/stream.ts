@@ -88,9 +88,7 @@ function cellStream<S extends Tree>(cell: AnyCell<S>): Stream<S> {
     throw new UnrolledError(
       `stream: ${device.name} gives numbers only after an await; take the cell's steps: cell.step(x, state)`)
   }
-  const stepper = mayFuse() && cell.advance?.stepper
-  const places: Places<S> = stepper && stepper.project === cell.project
-    ? fusedPlaces<S>(stepper.open()) : composedPlaces(cell, device)
+  const places = placesOf(cell, device, first)
   const [x, y] = [places.x, places.y].map((place) => device.numbers!(place) as FloatArray)
   let isOpen = true
   const reset = (state: S = first) => copyState(state, places.state, device)
@@ -118,6 +116,18 @@ function cellStream<S extends Tree>(cell: AnyCell<S>): Stream<S> {
 function wrongSize(values: ArrayLike<number>, inputs: number): Error {
   const found = typeof values?.length === 'number' ? `has ${values.length} numbers` : `is ${describe(values)}`
   return new ShapeError(`stream: x ${found}; it must be a list of ${inputs} numbers`)
+}
+
+/** Where the cell's steps read and write; the first state is given back if there is no room for them. */
+function placesOf<S extends Tree>(cell: AnyCell<S>, device: Device, first: S): Places<S> {
+  const stepper = mayFuse() && cell.advance?.stepper
+  try {
+    return stepper && stepper.project === cell.project
+      ? fusedPlaces<S>(stepper.open()) : composedPlaces(cell, device)
+  } catch (error) {
+    dispose(first)
+    throw error
+  }
 }
 
 /** The cell's step by one call to the device; its output is h. */

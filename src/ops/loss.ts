@@ -71,9 +71,15 @@ function fusedCrossEntropy(
   const { losses, sums } = ops.crossEntropyForward(rows, targets, ignore)
   if (isRecording()) adopt(sums)
   else device.free(sums)
+  const total = () => {
+    try {
+      return ops.total(losses, factor)
+    } finally {
+      device.free(losses)
+    }
+  }
   const result = reduction === 'none' ? { memory: losses, shape: targets.shape }
-    : { memory: ops.total(losses, factor), shape: [] }
-  if (result.memory !== losses) device.free(losses)
+    : { memory: total(), shape: [] }
   return record('crossEntropy', [logits, targets], result, (dy) => [() => {
     if (isRecording()) {
       throw new TapeError('crossEntropy: as one op it has no second derivative; composed(() => ...) has')

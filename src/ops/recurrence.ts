@@ -76,7 +76,7 @@ export function recurrences(
   const whole = recurrenceOf(list, lengths)
   const save = isRecording()
   const trace = fused.recurrenceForward(whole, save)
-  const results = list.map((_, s) => resultsOf(whole, trace, s))
+  const results = allResults(whole, trace)
   if (save) for (const memory of [trace.c, trace.gates, trace.shown]) if (memory) adopt(memory)
   if (!save && trace.c) device.free(trace.c)
   const each = <X>(flat: readonly X[]) =>
@@ -105,18 +105,34 @@ function tensorsOf(parts: RecurrenceParts): (readonly [Name, Tensor])[] {
   return named.flatMap(([name, x]) => (x ? [[name as Name, x] as const] : []))
 }
 
-/** Of run s: all states, and the last one. */
+/** Of each run; the trace is given back if there is no room for them. */
+function allResults(whole: Recurrence, trace: RecurrenceTrace): Result[][] {
+  const taken = [trace.h, trace.c, trace.gates, trace.shown].filter((memory) => memory !== null)
+  try {
+    return whole.runs.map((_, s) => resultsOf(whole, trace, s, taken))
+  } catch (error) {
+    for (const memory of taken) memory.device.free(memory)
+    throw error
+  }
+}
+
+/** Of run s: all states, and the last one. What is taken for them is added to `taken`. */
 function resultsOf(
-  { T, B, H, outputs: O, runs }: Recurrence, { h, c }: RecurrenceTrace, s: number,
+  { T, B, H, outputs: O, runs }: Recurrence, { h, c }: RecurrenceTrace, s: number, taken: Memory[],
 ): Result[] {
   const { reverse } = runs[s]
   const edge = s * (T + 1) // the first row of its history
   const end = edge + (reverse ? 0 : T)
+  function last(history: Memory, size: number): Result {
+    const memory = rowOf(history, end, [B, size])
+    taken.push(memory)
+    return { memory, shape: [B, size] }
+  }
   return [
     { memory: h, offset: (edge + (reverse ? 0 : 1)) * B * O, shape: [T, B, O] },
     // copies, so that a state may be kept or given back without the outputs
-    { memory: rowOf(h, end, [B, O]), shape: [B, O] },
-    ...(c ? [{ memory: rowOf(c, end, [B, H]), shape: [B, H] }] : []),
+    last(h, O),
+    ...(c ? [last(c, H)] : []),
   ]
 }
 

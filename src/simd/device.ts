@@ -52,23 +52,31 @@ export class SimdDevice extends CpuDevice implements Simd {
     const [N, K] = x.shape
     const [M] = weight.shape
     const [X, W, start] = [x, weight, bias].map((view) => this.lent.floats('affine', view))
-    const y = this.lent.take(N * M)
-    this.products.multiply(
-      y.data as FloatArray, 0, matrix(X, x, false), matrix(W, weight, true), N, M, K,
-      addressOf(start, bias.offset))
-    return y
+    return this.lent.made((take) => {
+      const y = take(N * M)
+      this.products.multiply(
+        y.data as FloatArray, 0, matrix(X, x, false), matrix(W, weight, true), N, M, K,
+        addressOf(start, bias.offset))
+      return y
+    })
   }
 
   dropout(
     x: View, limit: number, factor: number, key: readonly [number, number], counter: number,
   ): Memory {
     const X = this.lent.floats('dropout', x)
-    const y = this.lent.take(sizeOf(x.shape))
-    draw(this.jobs, y.data as FloatArray, key, counter, { x: X, ix: x.offset, limit, factor })
-    return y
+    return this.lent.made((take) => {
+      const y = take(sizeOf(x.shape))
+      draw(this.jobs, y.data as FloatArray, key, counter, { x: X, ix: x.offset, limit, factor })
+      return y
+    })
   }
 
   close(): void {
     this.jobs.close()
+  }
+
+  protected override checkUsable(): void {
+    this.jobs.checkUsable()
   }
 }

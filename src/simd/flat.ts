@@ -46,11 +46,14 @@ export class SimdFlat implements FlatOps {
   clip(gradients: readonly View[], max: number): { gradients: Memory, scalars: Memory } {
     const g = gradients.map((x) => this.at('clipByGlobalNorm', x))
     const { words, length, chunks } = this.written(gradients, g, g)
-    const [out, scalars] = [this.device.take(length), this.device.take(3)]
-    this.jobs.run(Kind.clip, 8 * length, [
-      ...words, float(max), out.data.byteOffset, scalars.data.byteOffset, this.sums.take(2 * chunks), chunks,
-    ])
-    return { gradients: out, scalars }
+    const sums = this.sums.take(2 * chunks)
+    return this.device.made((take) => {
+      const [out, scalars] = [take(length), take(3)]
+      this.jobs.run(Kind.clip, 8 * length, [
+        ...words, float(max), out.data.byteOffset, scalars.data.byteOffset, sums, chunks,
+      ])
+      return { gradients: out, scalars }
+    })
   }
 
   update(update: FlatUpdate): void {

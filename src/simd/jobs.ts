@@ -55,7 +55,7 @@ export class Jobs {
 
   /** Does a job; `work` is about how many operations it takes: small ones are not shared. */
   run(kind: number, work: number, values: readonly number[]): void {
-    if (this.over) throw new UnrolledError(this.over)
+    this.checkUsable()
     for (let i = 0; i < values.length; i++) this.words[i] = values[i]
     const { kernels, meeting, threads, words: { byteOffset: at } } = this
     if (work < SHARED_WORK || threads === 1) return kernels.perform(kind, at, 0, 1)
@@ -68,6 +68,11 @@ export class Jobs {
       if (!answered) this.lost('a thread has ended or does not answer')
     }
     if (!answered) throw new UnrolledError(this.over)
+  }
+
+  /** Throws, with the remedy, where no job can be done any more. */
+  checkUsable(): void {
+    if (this.over) throw new UnrolledError(this.over)
   }
 
   close(): void {

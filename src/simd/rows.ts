@@ -17,35 +17,43 @@ export class SimdRows implements RowOps {
   softmax(x: View, log: boolean): Memory {
     const [N, D] = x.shape
     const from = this.at('softmax', x)
-    const y = this.device.take(N * D)
-    this.jobs.run(Kind.softmax, 24 * N * D, [Number(log), N, D, from, y.data.byteOffset, 0])
-    return y
+    return this.device.made((take) => {
+      const y = take(N * D)
+      this.jobs.run(Kind.softmax, 24 * N * D, [Number(log), N, D, from, y.data.byteOffset, 0])
+      return y
+    })
   }
 
   softmaxGradient(y: Memory, dy: View, log: boolean): Memory {
     const [N, D] = dy.shape
     const [Y, DY] = [this.whole(y), this.at('softmax', dy)]
-    const dx = this.device.take(N * D)
-    this.jobs.run(Kind.softmaxGradient, 16 * N * D, [Number(log), N, D, DY, Y, dx.data.byteOffset])
-    return dx
+    return this.device.made((take) => {
+      const dx = take(N * D)
+      this.jobs.run(Kind.softmaxGradient, 16 * N * D, [Number(log), N, D, DY, Y, dx.data.byteOffset])
+      return dx
+    })
   }
 
   norm(norm: Norm): { y: Memory, moments: Memory } {
     const words = this.words(norm)
     const [N, D] = norm.x.shape
-    const [y, moments] = [this.device.take(N * D), this.device.take(2 * N)]
-    this.jobs.run(Kind.norm, 12 * N * D, [
-      ...words, moments.data.byteOffset, y.data.byteOffset, 0, 0, 0,
-    ])
-    return { y, moments }
+    return this.device.made((take) => {
+      const [y, moments] = [take(N * D), take(2 * N)]
+      this.jobs.run(Kind.norm, 12 * N * D, [
+        ...words, moments.data.byteOffset, y.data.byteOffset, 0, 0, 0,
+      ])
+      return { y, moments }
+    })
   }
 
   normGradient(norm: Norm, moments: Memory, dy: View): { dx: Memory, scaled: Memory } {
     const words = [...this.words(norm), this.whole(moments), 0, this.at('norm', dy)]
     const [N, D] = norm.x.shape
-    const [dx, scaled] = [this.device.take(N * D), this.device.take(N * D)]
-    this.jobs.run(Kind.normGradient, 16 * N * D, [...words, dx.data.byteOffset, scaled.data.byteOffset])
-    return { dx, scaled }
+    return this.device.made((take) => {
+      const [dx, scaled] = [take(N * D), take(N * D)]
+      this.jobs.run(Kind.normGradient, 16 * N * D, [...words, dx.data.byteOffset, scaled.data.byteOffset])
+      return { dx, scaled }
+    })
   }
 
   private words({ x, weight, bias, eps, centred }: Norm): number[] {
