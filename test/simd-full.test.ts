@@ -117,13 +117,11 @@ test('every op by itself, and with its gradient, watched or not', () => {
 
 test('layers: both directions, lengths, a projection', () => {
   for (const kind of ['RNN', 'GRU', 'LSTM'] as const) {
-    const projection = kind === 'LSTM' ? { projection: 3 } : {}
-    const form = { inputs: 10, hidden: 5, bidirectional: true, ...projection }
+    const form = { inputs: 10, hidden: 5, bidirectional: true, ...(kind === 'LSTM' && { projection: 4 }) }
     const net = recurrent({ kind, ...form, device, rng: random(1) })
     const xs = normal(8, 4, 3, 10)
-    const state = {
-      h: zeros([2, 3, kind === 'LSTM' ? 3 : 5], device), ...(kind === 'LSTM' && { c: zeros([2, 3, 5], device) }),
-    } as RecurrentState
+    const [h, c] = [4, 5].map((size) => zeros([2, 3, size], device))
+    const state = (kind === 'LSTM' ? { h, c } : { h: c }) as RecurrentState
     const run = () => net(xs, { state, lengths: [4, 2, 1] })
     giveBack(kind, () => {
       const { outputs, state } = run()

@@ -109,7 +109,7 @@ test('a thread that is stopped between jobs is told of by its end', async () => 
   const { device, worker } = await sabotaged('')
   const x = square(device)
   await worker.terminate()
-  await checkLost(device, x, multiplyUntilLost(x), /^simd: a thread has ended: it ended with code 1; what was/)
+  await checkLost(device, x, multiplyUntilLost(x), /^simd: a thread has ended: it ended with code 1; what/)
 })
 
 test('no thread is given up because a clock jumps: the machine was asleep', async () => {
