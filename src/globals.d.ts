@@ -21,7 +21,7 @@ declare module '*/instance.ts?float64' {
   export = kernels
 }
 
-// The kernels of the simd device, compiled to WebAssembly (`simdKernels` in build.mjs says in which ways).
+// The kernels of the simd device, compiled to WebAssembly (`simdParts` in build-simd.mjs says in which ways).
 declare module '*/simd/index.ts?shared' {
   const bytes: Uint8Array<ArrayBuffer>
   export default bytes
@@ -40,4 +40,10 @@ declare module '*/simd/index.ts?alone' {
 declare module '*/simd/index.ts?alone-fma' {
   const bytes: Uint8Array<ArrayBuffer>
   export default bytes
+}
+
+// A worker's whole program as text (`simdParts` in build-simd.mjs bundles it).
+declare module '*?text' {
+  const text: string
+  export default text
 }

@@ -9,6 +9,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { build } from 'esbuild'
 import * as unrolled from '../src/index.ts'
 
 const test = suite('simd in a browser')
@@ -54,10 +55,11 @@ const ISOLATED = {
 }
 
 let server: Server
+let library: Uint8Array
 let chrome = ''
 let profile = ''
 let told: (result: Told) => void
-let answer: { headers: Record<string, string>, html: string }
+let answer: { headers: Record<string, string>, html: string, code: string | Uint8Array }
 
 async function findChrome(): Promise<string> {
   if (process.platform !== 'linux' || process.arch !== 'x64') return ''
@@ -70,7 +72,7 @@ test.before(async () => {
   assert.is(status, 0, stderr)
   chrome = await findChrome()
   profile = mkdtempSync(join(tmpdir(), 'unrolled-chrome-'))
-  const code = readFileSync('dist/unrolled.browser.js')
+  library = readFileSync('dist/unrolled.browser.js')
   server = createServer((request, response) => {
     if (request.url === '/told') {
       let body = ''
@@ -81,7 +83,7 @@ test.before(async () => {
     }
     const isCode = request.url === '/unrolled.js'
     response.writeHead(200, { ...answer.headers, 'Content-Type': isCode ? 'text/javascript' : 'text/html' })
-    response.end(isCode ? code : answer.html)
+    response.end(isCode ? answer.code : answer.html)
   })
   await new Promise<void>((done) => { server.listen(0, '127.0.0.1', done) })
 })
@@ -92,8 +94,10 @@ test.after(() => {
 })
 
 /** What a page says that was served with these headers. */
-async function open(headers: Record<string, string>, options: unrolled.SimdOptions = {}): Promise<Told> {
-  answer = { headers, html: page(options) }
+async function open(
+  headers: Record<string, string>, options: unrolled.SimdOptions = {}, code: string | Uint8Array = library,
+): Promise<Told> {
+  answer = { headers, html: page(options), code }
   const { port } = server.address() as AddressInfo
   const child: ChildProcess = spawn(chrome, [
     '--headless=shell', '--no-sandbox', '--no-zygote', '--disable-gpu', '--disable-dev-shm-usage',
@@ -122,6 +126,16 @@ test('threads where the page may share memory, one where not; the same bits as i
   assert.equal(await open({}), { threads: 1, multiplyAdd, hash })
   const most = await open(ISOLATED)
   assert.ok(most.threads! >= 1 && most.hash === hash, JSON.stringify(most))
+})
+
+test("a user's bundle, minified, names kept, starts its threads too", async () => {
+  if (!existsSync(chrome)) return console.log('skip: there is no Chrome here')
+  const { outputFiles: [{ text }] } = await build({
+    entryPoints: ['dist/unrolled.browser.js'], bundle: true, minify: true, keepNames: true, format: 'esm',
+    write: false, logLevel: 'error',
+  })
+  const { threads, error } = await open(ISOLATED, { threads: 2 }, text)
+  assert.equal([threads, error], [2, undefined])
 })
 
 test('what a page may not do is said in one line, with the remedy', async () => {

@@ -24,10 +24,12 @@ const Plain = modules.Worker
 /** Opens a device of two threads whose worker runs `sabotage` instead of its 30th job. */
 async function sabotaged(sabotage: string): Promise<{ device: Simd, worker: Worker }> {
   const workers: Worker[] = []
-  const serve = `meeting.serve((...job) => { if (++jobs === 30) { ${sabotage} } exports.perform(...job) })`
+  const honest = 'meeting.serve(kernels.perform)'
+  const serve = `meeting.serve((...job) => { if (++jobs === 30) { ${sabotage} } kernels.perform(...job) })`
   modules.Worker = class extends Plain {
     constructor(text: string | URL, options: object) {
-      super('let jobs = 0;' + String(text).replace('meeting.serve(exports.perform)', serve), options)
+      assert.ok(String(text).includes(honest))
+      super('let jobs = 0;' + String(text).replace(honest, serve), options)
       workers.push(this)
     }
   }
@@ -91,7 +93,7 @@ const LOST = /^simd: a thread has ended or does not answer; what was computed is
 const ways = {
   'exits inside a job': 'process.exit(3)',
   'throws inside a job': 'throw new Error("sabotage")',
-  'traps inside a job': 'exports.perform(10, 2 ** 32 - 8, 0, 1)',
+  'traps inside a job': 'kernels.perform(10, 2 ** 32 - 8, 0, 1)',
 }
 for (const [name, sabotage] of Object.entries(ways)) {
   test(`a thread that ${name} is missed within a second`, async () => {

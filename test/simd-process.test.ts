@@ -1,10 +1,14 @@
 // The simd device in processes of its own: they end by themselves though devices are open, from the main
-// thread and from a worker; whatever flags they run with.
+// thread and from a worker; whatever flags they run with, and whatever a bundler made of the library.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { build } from 'esbuild'
 
 const test = suite('simd, processes')
 
@@ -13,14 +17,13 @@ test.before(() => {
   assert.is(status, 0, stderr)
 })
 
-const library = pathToFileURL('dist/index.js').href
-
 /** Says the sum of a product of ones, [300, 300], on two threads: 300^3. */
-const multiply = `
-  const { matmul, ones, simd, sum } = await import('${library}')
+const multiplyWith = (library: string) => `
+  const { matmul, ones, simd, sum } = await import('${pathToFileURL(library).href}')
   const device = await simd({ threads: 2 })
   const x = ones([300, 300], device)
   console.log(await sum(matmul(x, x)).item())`
+const multiply = multiplyWith('dist/index.js')
 
 function run(flags: readonly string[], script: string, shell = ''): { said: string, status: number | null } {
   const args = [...flags, '-e', script]
@@ -43,6 +46,17 @@ test('so it does where a worker opened the device', () => {
   const { said, status } = run([], `
     new (require('node:worker_threads').Worker)(${JSON.stringify(script)}, { eval: true })`)
   assert.equal({ said, status }, { said: '27000000', status: 0 })
+})
+
+test("so it does from a user's bundle, minified, names kept", async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unrolled-bundle-'))
+  const outfile = join(folder, 'all.mjs')
+  await build({
+    entryPoints: ['dist/index.js'], outfile, bundle: true, minify: true, keepNames: true,
+    format: 'esm', platform: 'node', packages: 'external', logLevel: 'error',
+  })
+  assert.equal(run([], `(async () => {${multiplyWith(outfile)}})()`), { said: '27000000', status: 0 })
+  rmSync(folder, { recursive: true })
 })
 
 test('a process that may not start threads, or has little address space, says so in one line', () => {

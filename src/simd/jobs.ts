@@ -2,7 +2,7 @@
 
 import { UnrolledError } from '../check.ts'
 import type { NumberArray } from '../device.ts'
-import type { makeMeeting } from './meeting.ts'
+import type { Meeting } from './meeting.ts'
 import type { Kernels } from './module.ts'
 import type { Thread } from './threads.ts'
 
@@ -31,8 +31,6 @@ export const WORDS = 64
 
 /** Operations from which it pays to share: waking a thread takes as long as some 100,000. */
 export const SHARED_WORK = 200_000
-
-type Meeting = ReturnType<typeof makeMeeting>
 
 export class Jobs {
   readonly threads: number

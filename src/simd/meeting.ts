@@ -4,7 +4,7 @@
 // The words they share lie in a control block, each on a cache line of its own. Who waits
 // spins for some microseconds (the next job of a training step comes soon), then sleeps. It is JavaScript and
 // not WebAssembly because loops around atomics lose their locals in the baseline compiler of Node 20's V8.
-// Next: workers in threads.ts and node-threads.ts; jobs.ts, the main thread's side.
+// Next: jobs.ts, the main thread's side; serve.ts, a worker's.
 
 /** What a thread begins with. */
 export interface Beginning {
@@ -16,18 +16,26 @@ export interface Beginning {
   readonly thread: number
 }
 
+// Words of a control block: jobs that were announced and shares of them that are done; threads that are at
+// the meeting that is on, and meetings that are over; 1 when a thread is missed; the job itself; and where
+// those begin that are each thread's own.
+const [JOBS, DONE, ARRIVED, MEETINGS, BROKEN, JOB, OWN] = [0, 16, 32, 48, 64, 80, 128]
+
 /** Words of a control block before those that are each thread's own. */
-export const CONTROL_WORDS = 128
+export const CONTROL_WORDS = OWN
+
+/** How often a thread looks before it sleeps: some microseconds. */
+const SPINS = 5000
+/** How long it sleeps before it looks whether the others are alive, in milliseconds. */
+const NAP = 50
+/** Milliseconds without a sign of life of any thread: whoever can tell that it ends calls breakOff. */
+const PATIENCE = 20_000
 
 /**
- * One thread's end of the control block. Workers run this function's text: it must not use anything outside.
+ * One thread's end of the control block.
  * @param maySleep whether this thread may wait: the main one of a browser may not
  */
 export function makeMeeting({ memory, control, each, thread }: Beginning, maySleep: boolean) {
-  const [JOBS, DONE, ARRIVED, MEETINGS, BROKEN, JOB, OWN] = [0, 16, 32, 48, 64, 80, 128]
-  const SPINS = 5000
-  const NAP = 50 // milliseconds
-  const PATIENCE = 20_000 // milliseconds without a sign of life: whoever can tell that it ends calls breakOff
   const words = new Int32Array(memory.buffer, control)
   const own = control + 4 * OWN + each * thread
   let taken = 0
@@ -119,23 +127,4 @@ export function makeMeeting({ memory, control, each, thread }: Beginning, maySle
   }
 }
 
-/**
- * The text of a worker.
- * @param begin calls `work` with a Beginning and, if `say` needs it, a port
- * @param say says 'ready'; it may let `meeting.breakOff` be called where the thread ends by itself
- */
-export function workerText(begin: string, say: string): string {
-  // some bundlers wrap functions in a call of __name, which says what they were called
-  return `
-const __name = (f) => f
-const makeMeeting = ${makeMeeting.toString()}
-const work = (beginning, port) => {
-  const meeting = makeMeeting(beginning, true)
-  const env = { memory: beginning.memory, meet: meeting.meet }
-  const { exports } = new WebAssembly.Instance(beginning.module, { env })
-  exports.enter(meeting.own)
-  ${say}
-  meeting.serve(exports.perform)
-}
-${begin}`
-}
+export type Meeting = ReturnType<typeof makeMeeting>

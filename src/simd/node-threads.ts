@@ -1,12 +1,13 @@
 // Threads in Node: worker_threads. They hold no process open and end with it.
-// Twin: threads.ts, for a browser.
+// Twin: threads.ts, for a browser. Next: node-worker.ts.
 
 import { availableParallelism } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 
-import { type Beginning, workerText } from './meeting.ts'
+import type { Beginning } from './meeting.ts'
 import { hasMultiplyAdd } from './module.ts'
+import TEXT from './node-worker.ts?text'
 import type { Thread } from './threads.ts'
 
 export const mainMaySleep = true
@@ -23,11 +24,6 @@ export function availableThreads(): number {
 export function prepareEngine(): void {
   if (!hasMultiplyAdd()) setFlagsFromString('--experimental-wasm-relaxed-simd')
 }
-
-// import() is understood whatever kind of module --input-type says that a text is
-const TEXT = workerText(
-  `import('node:worker_threads').then(({ workerData, parentPort }) => work(workerData, parentPort))`,
-  `process.once('exit', meeting.breakOff); port.postMessage('ready')`)
 
 export function startThread(beginning: Beginning): Thread {
   const name = `simd ${beginning.thread}`

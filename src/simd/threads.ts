@@ -1,8 +1,9 @@
 // Threads in a browser: Web Workers, where the page is isolated (cross-origin), so that it may share memory.
 // In Node, node-threads.ts takes the place of this page; the "imports" of package.json say so under the name
-// #simd-threads. Read next: meeting.ts.
+// #simd-threads. Next: worker.ts; meeting.ts.
 
-import { type Beginning, workerText } from './meeting.ts'
+import type { Beginning } from './meeting.ts'
+import TEXT from './worker.ts?text'
 
 /** A thread that has been started. */
 export interface Thread {
@@ -28,8 +29,6 @@ export function availableThreads(): number {
 
 /** Lets the engine know relaxed SIMD where that needs saying: not in a browser. */
 export function prepareEngine(): void {}
-
-const TEXT = workerText('onmessage = ({ data }) => { work(data); close() }', "postMessage('ready')")
 
 export function startThread(beginning: Beginning): Thread {
   const url = URL.createObjectURL(new Blob([TEXT], { type: 'text/javascript' }))
