@@ -100,10 +100,15 @@ function combine32(
   b += at
   for (let k = 0; k < K; k++, x += step, b += row) {
     const v = v128.load32_splat(x)
-    s0 = multiplyAdd(v, v128.load(b), s0); s1 = multiplyAdd(v, v128.load(b, 16), s1)
-    s2 = multiplyAdd(v, v128.load(b, 32), s2); s3 = multiplyAdd(v, v128.load(b, 48), s3)
-    s4 = multiplyAdd(v, v128.load(b, 64), s4); s5 = multiplyAdd(v, v128.load(b, 80), s5)
-    s6 = multiplyAdd(v, v128.load(b, 96), s6); s7 = multiplyAdd(v, v128.load(b, 112), s7)
+    // Both always hold; without them the V8 of Node 20 loads all before it multiplies, spills, and does half
+    if (b) {
+      s0 = multiplyAdd(v, v128.load(b), s0); s1 = multiplyAdd(v, v128.load(b, 16), s1)
+      s2 = multiplyAdd(v, v128.load(b, 32), s2); s3 = multiplyAdd(v, v128.load(b, 48), s3)
+    }
+    if (x) {
+      s4 = multiplyAdd(v, v128.load(b, 64), s4); s5 = multiplyAdd(v, v128.load(b, 80), s5)
+      s6 = multiplyAdd(v, v128.load(b, 96), s6); s7 = multiplyAdd(v, v128.load(b, 112), s7)
+    }
   }
   c += at
   v128.store(c, s0); v128.store(c, s1, 16); v128.store(c, s2, 32); v128.store(c, s3, 48)

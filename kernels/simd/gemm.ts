@@ -128,11 +128,20 @@ function multiplyBlock(
   const filled = rows == 3 ? GROUP : rows
   const width = PANEL * GROUP / filled // 8, 16 or 32 columns at a time
   const a = groups + (<usize>(full * K) << 2) + (<usize>(k * filled) << 2)
-  const to = c + <usize>full * cRow, start = from ? from + <usize>full * fromRow : 0
-  for (let j = 0; j < N; j += width) {
-    const at = <usize>j << 2
-    edge(a, rows, panels + (<usize>(j * K) << 2) + (<usize>k << 5), stepB, depth,
-      start ? start + at : 0, fromRow, to + at, cRow, min(width, N - j))
+  let b = panels + (<usize>k << 5)
+  let to = c + <usize>full * cRow, start = from ? from + <usize>full * fromRow : 0
+  let j = 0
+  for (; rows == filled && j + width <= N; j += width) {
+    tile(filled, a, b, stepB, depth, start, fromRow, to, cRow)
+    b += <usize>(width * K) << 2
+    to += <usize>width << 2
+    if (start) start += <usize>width << 2
+  }
+  for (; j < N; j += width) {
+    edge(a, rows, b, stepB, depth, start, fromRow, to, cRow, min(width, N - j))
+    b += <usize>(width * K) << 2
+    to += <usize>width << 2
+    if (start) start += <usize>width << 2
   }
 }
 
@@ -144,21 +153,20 @@ function edge(
   const scratch = aside()
   const filled = rows == 3 ? GROUP : rows
   const width = PANEL * GROUP / filled
-  const whole = rows == filled && columns == width
-  let start = from, startRow = fromRow, to = c, toRow = cRow
-  if (!whole) {
-    to = scratch
-    toRow = <usize>width << 2
-    if (from) {
-      copyRows(scratch, toRow, from, fromRow, rows, columns)
-      start = scratch
-      startRow = toRow
-    }
-  }
-  if (filled == 4) tile4x8(a, b, K, start, startRow, to, toRow)
-  else if (filled == 2) tile2x16(a, b, stepB, K, start, startRow, to, toRow)
-  else tile1x32(a, b, stepB, K, start, to)
-  if (!whole) copyRows(c, cRow, scratch, toRow, rows, columns)
+  const scratchRow = <usize>width << 2
+  if (from) copyRows(scratch, scratchRow, from, fromRow, rows, columns)
+  tile(filled, a, b, stepB, K, from ? scratch : 0, scratchRow, scratch, scratchRow)
+  copyRows(c, cRow, scratch, scratchRow, rows, columns)
+}
+
+/** A whole tile of 4, 2 or 1 rows. */
+@inline
+function tile(
+  rows: i32, a: usize, b: usize, stepB: usize, K: i32, from: usize, fromRow: usize, c: usize, cRow: usize,
+): void {
+  if (rows == 4) tile4x8(a, b, K, from, fromRow, c, cRow)
+  else if (rows == 2) tile2x16(a, b, stepB, K, from, fromRow, c, cRow)
+  else tile1x32(a, b, stepB, K, from, c)
 }
 
 function copyRows(to: usize, toRow: usize, from: usize, fromRow: usize, rows: i32, columns: i32): void {

@@ -8,6 +8,7 @@
 // cell to cell is one loop over units in a file of its own (gates-*.ts).
 // CPU twin: src/cpu/recurrence.ts. Next: gemm.ts.
 
+import { multiplyFew } from './few'
 import { coupledBackward, coupledForward } from './gates-coupled'
 import { elmanBackward, elmanForward } from './gates-elman'
 import { gruBackward, gruForward } from './gates-gru'
@@ -141,7 +142,8 @@ export function forwardOf(row: Row, kind: i32): void {
 function product(
   groups: usize, a: usize, K: i32, rows: i32, panels: usize, N: i32, start: usize, startRow: usize, c: usize,
 ): void {
-  packGroups(groups, a, floats(K), 4, rows, K, 0, groupsOf(rows))
+  if (rows == 1) groups = a // one row is its own group
+  else packGroups(groups, a, floats(K), 4, rows, K, 0, groupsOf(rows))
   multiplyPacked(groups, rows, panels, N, K, start, startRow, c, floats(N))
 }
 
@@ -173,7 +175,7 @@ function standStill(s: Sequence, t: i32, from: i32, to: i32, first: i32, last: i
 
 export function recurrenceBackward(s: Sequence, thread: i32, threads: i32): void {
   const B = s.B, H = s.H, O = s.O, width = s.width
-  const panels = panelsOf(O)
+  const panels = B == 1 ? 0 : panelsOf(O) // for one sequence W is read where it lies
   packPanels(s.panels, s.weight, floats(O), 4, O, width,
     share(panels, thread, threads), shareEnd(panels, thread, threads))
   if (s.projection && thread == 0) {
@@ -195,7 +197,9 @@ export function recurrenceBackward(s: Sequence, thread: i32, threads: i32): void
       sum(dh, dy, s.dhLast + floats(first * O), rows * O)
     } else {
       const after = s.reverse ? t - 1 : t + 1 // the step that came after
-      product(groups, s.du + floats((after * B + first) * width), width, rows, s.panels, O, dy, floats(O), dh)
+      const du = s.du + floats((after * B + first) * width)
+      if (B == 1) multiplyFew(du, 0, 4, s.weight, floats(O), 4, dy, 0, dh, 0, 1, width, 0, O)
+      else product(groups, du, width, rows, s.panels, O, dy, floats(O), dh)
       if (s.pass) sum(dh, dh, s.pass + floats(first * O), rows * O)
     }
     if (s.projection) {

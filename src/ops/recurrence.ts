@@ -14,7 +14,7 @@ import { adopt, isRecording } from '../context.ts'
 import type {
   FusedOps, GateKind, Memory, Recurrence, RecurrenceGradients, RecurrenceTrace, Run,
 } from '../device.ts'
-import { type Shape, sizeOf } from '../shape.ts'
+import { sameShape, type Shape, sizeOf } from '../shape.ts'
 import { recordSparse, type Replays, type Result } from '../tape.ts'
 import { checkFloats, commonDevice, Tensor } from '../tensor.ts'
 import { add, checkIndices, mul } from './elementwise.ts'
@@ -67,7 +67,7 @@ export function recurrence(parts: RecurrenceParts, options: RecurrenceOptions = 
 export function recurrences(
   list: readonly RecurrenceParts[], { lengths, unfold }: RecurrenceOptions = {},
 ): Tensor[][] {
-  const given = list.flatMap((parts, s) => tensorsOf(parts).map(([name, x]) => ({ s, name, x })))
+  const given = list.flatMap((parts, s) => tensorsOf(parts).map((part) => ({ s, ...part })))
   const inputs = given.map(({ x }) => x)
   checkFloats('recurrence', ...inputs)
   const device = commonDevice('recurrence', lengths ? [...inputs, lengths] : inputs)
@@ -89,20 +89,19 @@ export function recurrences(
 
 /** Whether runs may go side by side: of one kind, each part of one size. */
 export function alike(list: readonly RecurrenceParts[]): boolean {
-  return list.every((parts) => formOf(parts) === formOf(list[0]))
+  return list.slice(1).every((parts) => formOf(parts) === formOf(list[0]))
 }
 
 function formOf(parts: RecurrenceParts): string {
-  return [parts.kind, ...tensorsOf(parts).map(([name, { shape }]) => `${name} ${show(shape)}`)].join(', ')
+  return [parts.kind, ...tensorsOf(parts).map(({ name, x }) => `${name} ${show(x.shape)}`)].join(', ')
 }
 
 type Name = Exclude<keyof RecurrenceParts, 'kind' | 'reverse'>
+const NAMES = ['projected', 'weight_hh', 'bias_hh', 'weight_ch', 'weight_hr', 'h', 'c'] as const
 
 /** The parts that there are. */
-function tensorsOf(parts: RecurrenceParts): (readonly [Name, Tensor])[] {
-  const { projected, weight_hh, bias_hh, weight_ch, weight_hr, h, c } = parts
-  const named = Object.entries({ projected, weight_hh, bias_hh, weight_ch, weight_hr, h, c })
-  return named.flatMap(([name, x]) => (x ? [[name as Name, x] as const] : []))
+function tensorsOf(parts: RecurrenceParts): { readonly name: Name, readonly x: Tensor }[] {
+  return NAMES.filter((name) => parts[name]).map((name) => ({ name, x: parts[name]! }))
 }
 
 /** Of each run; the trace is given back if there is no room for them. */
@@ -159,7 +158,7 @@ function recurrenceOf(list: readonly RecurrenceParts[], lengths: Tensor | undefi
 }
 
 function checkSize(name: string, x: Tensor | undefined, shape: Shape): void {
-  check(!x || show(x.shape) === show(shape), () =>
+  check(!x || sameShape(x.shape, shape), () =>
     `recurrence: ${name} is ${show(x!.shape)}; it must be ${show(shape)}`)
 }
 
