@@ -2,7 +2,7 @@
 // waits for theirs; inside a job all threads meet where one needs what another has made.
 //
 // The words they share lie in a control block, each on a cache line of its own. Who waits
-// spins for some microseconds (the next job of a training step comes soon), then sleeps. It is JavaScript and
+// looks again and again for a while (the next job of a training step comes soon), then sleeps. It is JavaScript and
 // not WebAssembly because loops around atomics lose their locals in the baseline compiler of Node 20's V8.
 // Next: jobs.ts, the main thread's side; serve.ts, a worker's.
 
@@ -24,8 +24,8 @@ const [JOBS, DONE, ARRIVED, MEETINGS, BROKEN, JOB, OWN] = [0, 16, 32, 48, 64, 80
 /** Words of a control block before those that are each thread's own. */
 export const CONTROL_WORDS = OWN
 
-/** How often a thread looks before it sleeps: some microseconds. */
-const SPINS = 5000
+/** Milliseconds that a thread looks before it sleeps: waking it takes 0.05 to 0.3 of one. */
+const SPIN = 1
 /** How long it sleeps before it looks whether the others are alive, in milliseconds. */
 const NAP = 50
 /** Milliseconds without a sign of life of any thread: whoever can tell that it ends calls breakOff. */
@@ -53,9 +53,18 @@ export function makeMeeting({ memory, control, each, thread }: Beginning, maySle
     for (const word of [DONE, MEETINGS]) Atomics.notify(words, word)
   }
 
+  /** Looks for a while; whether the word is no longer `old`. */
+  function changesSoon(word: number, old: number): boolean {
+    const end = performance.now() + SPIN
+    do {
+      for (let n = 0; n < 500; n++) if (Atomics.load(words, word) !== old) return true
+    } while (performance.now() < end)
+    return false
+  }
+
   /** Waits until the word is no longer `old`; false when a thread has ended or none has moved for long. */
   function awaitChange(word: number, old: number, threads: number): boolean {
-    for (let n = 0; n < SPINS; n++) if (Atomics.load(words, word) !== old) return true
+    if (changesSoon(word, old)) return true
     let [silence, heard, before] = [0, beats(threads), performance.now()]
     while (Atomics.load(words, word) === old) {
       if (Atomics.load(words, BROKEN) !== 0) return false
@@ -110,8 +119,9 @@ export function makeMeeting({ memory, control, each, thread }: Beginning, maySle
     /** A worker's life: does its share of each job until there are no more. */
     serve(perform: (kind: number, at: number, thread: number, threads: number) => void): void {
       for (;;) {
-        for (let n = 0; n < SPINS && Atomics.load(words, JOBS) === taken; n++);
-        while (Atomics.load(words, JOBS) === taken) Atomics.wait(words, JOBS, taken)
+        if (!changesSoon(JOBS, taken)) {
+          while (Atomics.load(words, JOBS) === taken) Atomics.wait(words, JOBS, taken)
+        }
         taken = taken + 1 | 0
         if (words[JOB] === 0) return
         try {
