@@ -29,7 +29,7 @@ export function float(value: number): number {
 /** Words of a job at most. */
 export const WORDS = 64
 
-/** Operations from which it pays to share: waking a thread takes as long as some 100,000. */
+/** Operations from which it pays to share with threads that are awake: some 5 microseconds of one. */
 export const SHARED_WORK = 200_000
 
 export class Jobs {
