@@ -37,9 +37,9 @@ export function checkThat(condition: boolean, message: () => string): asserts co
   if (!condition) throw new UnrolledError(message())
 }
 
-/** How a shape is printed: [2, 3]; a scalar is []. */
+/** How a shape is printed: [2, 3]; a scalar is []. What has no shape (plain JavaScript's) is no tensor. */
 export function show(shape: readonly number[]): string {
-  return `[${shape.join(', ')}]`
+  return Array.isArray(shape) ? `[${shape.join(', ')}]` : 'no tensor'
 }
 
 /** How a value of the wrong kind is named in an error: 'text', a list, undefined. */

@@ -95,12 +95,15 @@ export { modernHopfield, type ModernHopfield, type ModernHopfieldOptions } from 
 export {
   type EchoRunOptions, echoState, type EchoState, type EchoStateOptions, type FitOptions,
 } from './reservoir/echo-state.ts'
-export type { EchoStateWeights, WeightOptions } from './reservoir/echo-state-weights.ts'
+export {
+  echoStateTensors, type EchoStateWeights, type WeightOptions,
+} from './reservoir/echo-state-weights.ts'
 export { leastSquares } from './reservoir/least-squares.ts'
 export { liquid, type Liquid, type LiquidResult, type LiquidRun } from './reservoir/liquid.ts'
 export { afterPause, type Column, type ColumnOptions, type Synapses } from './reservoir/liquid-column.ts'
 export {
-  addProduct, orthogonalMatrix, randomMatrix, scaled, sparse, type SparseMatrix, spectralNorm, spectralRadius,
+  addProduct, dense, orthogonalMatrix, randomMatrix, scaled, sparse, type SparseMatrix, spectralNorm,
+  spectralRadius,
 } from './reservoir/matrices.ts'
 export {
   type Learner, recursiveLeastSquares, type RecursiveOptions,

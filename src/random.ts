@@ -5,7 +5,7 @@
 // number; it is passed in wherever a number is drawn. Each Philox block turns a 128-bit counter into four
 // 32-bit words. Next: ops/dropout.ts and nn/cell.ts, which draw masks and weights.
 
-import { checkCount, UnrolledError } from './check.ts'
+import { checkCount, describe, UnrolledError } from './check.ts'
 
 const MULTIPLIER_0 = 0xd2511f53
 const MULTIPLIER_1 = 0xcd9e8d57
@@ -155,6 +155,13 @@ export function random(seed: number): Random {
   checkCount('random: seed', seed, 0)
   checkAtMost('random: seed', seed, Number.MAX_SAFE_INTEGER, '2^53 - 1')
   return new Random([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0])
+}
+
+/** Throws unless `rng` is a generator: `op: rng is missing; ...`. */
+export function checkRandom(op: string, rng: Random): void {
+  if (rng instanceof Random) return
+  throw new UnrolledError(`${op}: rng is ${rng === undefined ? 'missing' : describe(rng)}; ` +
+    'pass a generator, such as random(1)')
 }
 
 function checkAtMost(what: string, value: number, most: number, shown: string): void {

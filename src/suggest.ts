@@ -1,8 +1,8 @@
 // "Did you mean": the known name that is fewest slips of the hand away from what was typed; and options whose
-// names nobody knows are refused with it, since plain JavaScript would pass over them in silence.
+// names or values nobody knows are refused with it, since plain JavaScript would pass over them in silence.
 // Next: check.ts, for how errors are worded.
 
-import { UnrolledError } from './check.ts'
+import { checkThat, describe, UnrolledError } from './check.ts'
 
 /** Slips (a letter too many, too few, another one, or two swapped) between two words. */
 export function editDistance(a: string, b: string): number {
@@ -44,16 +44,28 @@ export function nearest(typed: string, names: readonly string[]): string | undef
 }
 
 /**
- * Throws an UnrolledError for an option that `op` does not take, with the nearest that it does.
+ * Throws an UnrolledError for an option that `op` does not take, with the nearest that it does; and when
+ * there are no options at all.
  * @param known every option that it takes, and none that its type does not have
  */
 export function checkOptionNames<O extends object>(
   op: string, options: O, known: readonly (keyof O & string)[],
 ): void {
+  checkThat(typeof options === 'object' && options !== null, () =>
+    `${op}: its options are ${describe(options)}; they must be an object with some of ${known.join(', ')}`)
   for (const name of Object.keys(options)) {
     if (known.some((other) => other === name)) continue
     const meant = nearest(name, known)
     throw new UnrolledError(`${op}: there is no option ${name}; ` +
       (meant ? `did you mean ${meant}?` : `it takes ${known.join(', ')}`))
   }
+}
+
+/** Throws an UnrolledError unless `value` is a word that `what` may be; with the one probably meant. */
+export function checkChoice<C extends string>(what: string, value: C, choices: readonly C[]): void {
+  if (choices.includes(value)) return
+  const meant = typeof value === 'string' ? nearest(value, choices) : undefined
+  const all = `${choices.slice(0, -1).join(', ')} or ${choices[choices.length - 1]}`
+  throw new UnrolledError(`${what} is ${String(value)}; ` +
+    (meant ? `did you mean ${meant}?` : `it must be ${all}`))
 }

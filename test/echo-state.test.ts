@@ -3,7 +3,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 
+import { decodeSafetensors, encodeSafetensors } from '../src/io/safetensors.ts'
 import { random } from '../src/random.ts'
+import { echoStateTensors } from '../src/reservoir/echo-state-weights.ts'
 import { echoState, type EchoStateOptions } from '../src/reservoir/echo-state.ts'
 import { spectralRadius } from '../src/reservoir/matrices.ts'
 import { recursiveLeastSquares } from '../src/reservoir/recursive-least-squares.ts'
@@ -138,8 +140,31 @@ test('with forgetting, what has changed is learnt anew; without, it is not', () 
   assert.ok(lastError(1) > 0.1, String(lastError(1)))
 })
 
+test('saved as safetensors and made again, a net runs on as it did, with its feedback', () => {
+  const u = random(6).normal(400)
+  const delayed = u.map((_, t) => (t < 2 ? 0 : Math.tanh(u[t - 2] / 3)))
+  const options = { units: 30, leak: 0.7, feedbackScaling: 0.2, biasScaling: 0.1 }
+  const one = net(options)
+  one.fit(u.subarray(0, 300), delayed.subarray(0, 300), { warmup: 20, ridge: 1e-8 })
+  const { tensors } = decodeSafetensors(encodeSafetensors(echoStateTensors(one)), 'net.safetensors')
+  assert.equal([...tensors.keys()], ['recurrent', 'input', 'feedback', 'bias', 'readout'])
+  const weights = Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]))
+  const again = net({ ...options, weights }, 99)
+  for (const each of [one, again]) each.reset()
+  assert.equal(again.run(u.subarray(300)), one.run(u.subarray(300)))
+})
+
 test('errors name what does not fit', () => {
   const one = net()
+  assert.is(message(() => net({ activation: 'relu' as 'tanh' })),
+    'echoState: activation is relu; it must be tanh or linear')
+  assert.match(message(() => net({ outputActivation: 'softmax' as 'tanh' })), 'outputActivation is softmax')
+  assert.is(message(() => net({ rng: undefined! })),
+    'echoState: rng is missing; pass a generator, such as random(1)')
+  assert.match(message(() => net({ weights: { readout: [1] } })), 'must be [62, 1], finite numbers')
+  assert.is(message(() => one.step([1], [1, 2])), 'step: what is fed back has 2 numbers; it must have 1')
+  assert.match(message(() => one.read(new Float64Array(3))), 'there must be the 62 that step gives')
+  assert.match(message(() => one.reset(new Array<number>(60).fill(NaN))), 'must be 60 finite numbers')
   assert.is(message(() => net({ leak: 2 })), 'echoState: leak is 2; it must be from 0 to 1')
   assert.is(message(() => net({ units: 0 })), 'echoState: units is 0; it must be a whole number of 1 or more')
   assert.is(message(() => net({ density: 0 })), 'echoState: density is 0; it must be above 0 and at most 1')

@@ -92,6 +92,17 @@ test('a unit that is asked for nothing keeps its value', () => {
   for (const first of [1, -1]) assert.is(net.settle([first, 1, -1], { order: 'synchronous' }).state[0], first)
 })
 
+test('a net from the weights of another one is the same net', () => {
+  const patterns = [1, 2, 3].map((seed) => draw(40, seed, -1))
+  const thresholds = random(9).normal(40)
+  const net = hopfield({ patterns, units: 'plus-minus', thresholds, clipped: true })
+  const again = hopfield({ weights: net.weights, units: net.units, thresholds: net.thresholds })
+  const start = draw(40, 8, -1)
+  const settled = [net, again].map((one) => one.settle(start, { order: 'asynchronous', rng: random(1) }))
+  assert.equal(settled[0], settled[1])
+  assert.is(net.energy(start), again.energy(start))
+})
+
 test('errors name what does not fit', () => {
   const patterns = [[1, -1, 1]]
   const net = hopfield({ patterns, units: 'plus-minus' })
@@ -103,9 +114,19 @@ test('errors name what does not fit', () => {
     'hopfield: pattern 1 has 1 units; it must have 2')
   assert.is(message(() => hopfield({ patterns, units: 'plus-minus', thresholds: [1, NaN, 1] })),
     'hopfield: thresholds must be 3 finite numbers, one for each unit; there are 3')
-  assert.match(message(() => net.settle([1, 1, 1], { order: 'asynchronous' })), 'rng: random(seed)')
+  assert.is(message(() => net.settle([1, 1, 1], { order: 'asynchronous' })),
+    'settle, whose asynchronous order is drawn: rng is missing; pass a generator, such as random(1)')
+  assert.is(message(() => net.settle([1, 1, 1], { order: 'random' as 'synchronous' })),
+    'settle: order is random; it must be asynchronous or synchronous')
+  assert.is(message(() => hopfield({ patterns, units: 'binary' as 'zero-one' })),
+    'hopfield: units is binary; it must be zero-one or plus-minus')
+  assert.is(message(() => hopfield({ units: 'zero-one' })),
+    'hopfield: give either patterns to store or the weights of a net that has stored some')
+  assert.is(message(() => hopfield({ weights: [0, 1, 2, 0], units: 'zero-one' })),
+    'hopfield: the weights between units 1 and 0 are 2 and 1; they must be finite, the same both ways, ' +
+    'and 0 from a unit to itself, or the energy may rise')
   assert.is(message(() => net.energy([1, 1])), 'energy: the state has 2 units; it must have 3')
-  assert.is(message(() => overlap([1], [1, 1])), 'overlap: 1 units and 2; they must be as many')
+  assert.is(message(() => overlap([1], [1, 1])), 'overlap: 1 units and 2; they must be as many, 1 or more')
 })
 
 test.run()

@@ -141,6 +141,7 @@ test('errors name what does not fit', () => {
   assert.is(message(() => column({ noise: -1 })), 'liquid: noise is -1; it must be 0 or more')
   assert.is(message(() => net.run({ ...run, inputs: [] })),
     'run: there are spikes of 0 inputs; the liquid has 1')
+  assert.match(message(() => net.run({ ...run, inputs: [[NaN]] })), 'input 0 must be a list of spike times')
   assert.match(message(() => net.run({ ...run, duration: 0 })), 'it must be 0.5 ms or more')
   const order = /^run: readAt 1 is 3; the times must ascend/
   assert.match(message(() => net.run({ ...run, readAt: [5, 3] })), order)

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { random } from '../src/random.ts'
 import { leastSquares } from '../src/reservoir/least-squares.ts'
 import {
-  addProduct, orthogonalMatrix, randomMatrix, scaled, sparse, spectralRadius,
+  addProduct, dense, orthogonalMatrix, randomMatrix, scaled, sparse, spectralRadius,
 } from '../src/reservoir/matrices.ts'
 import { message } from './one-line.ts'
 
@@ -119,6 +119,11 @@ test('least squares bears states whose sizes span ten powers of ten: normal equa
     wanted.reduce((sum, w, k) => sum + w * states[t * features + k], 0))
   const found = leastSquares(states, targets, { features, outputs: 1 })
   found.forEach((w, k) => assert.ok(Math.abs(w - wanted[k]) < 1e-6, `${k}: ${w}, should be ${wanted[k]}`))
+})
+
+test('a matrix is dense again as it was', () => {
+  const full = random(4).normal(35).map((value, k) => (k % 3 === 0 ? 0 : value))
+  assert.equal(dense(sparse(5, 7, full)), full)
 })
 
 test('errors name what does not fit', () => {

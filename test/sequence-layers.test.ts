@@ -200,10 +200,10 @@ test('what does not fit is refused', () => {
   refused(() => bidirectional(cell(2, 1), cell(2, 2), { merge: 'averge' as Merge }),
     'bidirectional: merge is averge; did you mean average?')
   refused(() => bidirectional(cell(2, 1), cell(2, 2), { merge: 'toString' as Merge }),
-    'bidirectional: merge is toString; it must be one of concat, sum, mul, average')
+    'bidirectional: merge is toString; it must be concat, sum, mul or average')
   refused(() => skipConnected([cell(2, 1), cell(3, 2)]),
     "skipConnected: part 1 takes 3 inputs; it must take 5: the net's 2 beside the 3 outputs of part 0")
-  refused(() => skipConnected([]), 'skipConnected: it needs at least one cell or layer')
+  refused(() => skipConnected([]), 'skipConnected: it needs a list of one cell or layer, or more')
 })
 
 test.run()

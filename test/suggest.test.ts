@@ -10,6 +10,7 @@ import { embedding, linear } from '../src/nn/linear.ts'
 import { lstm } from '../src/nn/lstm.ts'
 import { recurrent } from '../src/nn/recurrent.ts'
 import { random } from '../src/random.ts'
+import { ones, type Tensor } from '../src/tensor.ts'
 import { checkOptionNames, nearest } from '../src/suggest.ts'
 import { adagrad, adam, adamw, rmsprop, sgd } from '../src/train/optimizers.ts'
 import { device, refused } from './every-cell.ts'
@@ -84,6 +85,20 @@ test('a missing device or generator is no matter of shapes', () => {
   }
   assert.throws(() => linear({ inputs: 1, outputs: 1, ...sources, rng: undefined! }),
     /linear: rng is missing; pass a generator, such as random\(1\)/)
+  const seed = { ...sizes, rng: 1 as never }
+  refused(() => gru(seed), 'gru: rng is 1; pass a generator, such as random(1)')
+})
+
+test('no options at all, no state, no tensor: each in one line', () => {
+  const cell = gru(sizes)
+  const x = ones([2, 2], device)
+  const bare = (f: (...none: never[]) => unknown) => f as () => unknown
+  refused(bare(gru), 'gru: its options are undefined; they must be an object with some of inputs, hidden, ' +
+    'bias, device, rng, gateBias')
+  refused(() => (cell.step as (x: Tensor) => unknown)(x),
+    "gru: the state is missing; begin with the cell's own, initial(2)")
+  refused(() => (cell.step as (x: unknown, state: unknown) => unknown)([1, 2], cell.initial(1)),
+    'gru: x is no tensor; it must be [B, 2]')
 })
 
 test.run()

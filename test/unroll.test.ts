@@ -249,6 +249,19 @@ test('the input product is one matmul for all steps; records say their layer, di
     where.layer !== undefined && where.t !== undefined && where.direction))
 })
 
+test('a direction or an option that there is not is refused, fused or step by step', () => {
+  const cell = elman({ inputs: 2, hidden: 3, device, rng: random(1) })
+  const xs = tensor(random(2).normal(8), { shape: [2, 2, 2], device })
+  const backward = { direction: 'backward' as 'reverse' }
+  const both: ((run: () => unknown) => unknown)[] = [(run) => run(), composed]
+  for (const how of both) {
+    refused(() => how(() => unroll(cell, xs, undefined, backward)),
+      'unroll: direction is backward; it must be forward or reverse')
+  }
+  const slip: object = { length: [1, 2] }
+  refused(() => unroll(cell, xs, undefined, slip), 'unroll: there is no option length; did you mean lengths?')
+})
+
 test('wrong sequences, lengths and stacks are refused', () => {
   const cell = lstm({ ...sizes, rng: random(1) })
   const xs = normal(2, T, B, 2)
@@ -261,7 +274,7 @@ test('wrong sequences, lengths and stacks are refused', () => {
       `unroll: lengths is [${bad.join(', ')}]; needed are 3 whole numbers from 1 to 5, one for each sequence`)
   }
   refused(() => unroll(cell, xs, cell.initial(2)), 'lstm: the state\'s h is [2, 3]; it must be [3, 3]')
-  refused(() => stacked([]), 'stacked: it needs at least one cell or layer')
+  refused(() => stacked([]), 'stacked: it needs a list of one cell or layer, or more')
   refused(() => stacked([cell, cell]),
     'stacked: part 1 takes 2 inputs, but part 0 gives 3 outputs; they must be equal')
   const next = gru({ inputs: 3, hidden: 3, device, rng: random(1) })

@@ -18,6 +18,7 @@ import { sum } from '../ops/reduce.ts'
 import { sparse, spectralNorm } from '../reservoir/matrices.ts'
 import { unowned } from '../scope.ts'
 import { Tape } from '../tape.ts'
+import { checkOptionNames } from '../suggest.ts'
 import { dispose, tensor, type Tensor } from '../tensor.ts'
 
 export interface JacobianOptions {
@@ -45,8 +46,10 @@ export interface JacobianNorms {
  * @throws UnrolledError for a cell on a float32 device or lags that are not in it, ShapeError for other xs
  */
 export async function jacobianNorms(
-  cell: Cell<Named>, xs: Tensor, { state, lags }: JacobianOptions = {},
+  cell: Cell<Named>, xs: Tensor, options: JacobianOptions = {},
 ): Promise<JacobianNorms> {
+  checkOptionNames('jacobianNorms', options, ['state', 'lags'])
+  const { state, lags } = options
   check(xs.rank === 3 && xs.shape[0] >= 1 && xs.shape[1] === 1 && xs.shape[2] === cell.inputs, () =>
     `jacobianNorms: xs is ${show(xs.shape)}; it must be [T, 1, ${cell.inputs}], one sequence`)
   checkThat(xs.dtype === 'float64', () => `jacobianNorms: the cell computes in ${xs.dtype}; ` +

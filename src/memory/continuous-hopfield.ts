@@ -50,7 +50,7 @@ export function continuousHopfield(options: ContinuousHopfieldOptions): Continuo
   checkOptionNames('continuousHopfield', options, known)
   const { gain = 4, resistance: R = 1, capacitance: C = 1 } = options
   checkPositive('continuousHopfield', { gain, resistance: R, capacitance: C })
-  const weights = Float64Array.from(options.weights)
+  const weights = Float64Array.from(options.weights ?? [])
   const N = checkSymmetric(weights)
   const currents = Float64Array.from(options.currents ?? new Float64Array(N))
   checkThat(currents.length === N && currents.every(Number.isFinite), () =>
@@ -117,7 +117,8 @@ function checkPositive(op: string, values: Readonly<Record<string, number>>): vo
 }
 
 function checkOutputs(op: string, outputs: ArrayLike<number>, N: number, most: number): void {
-  checkThat(outputs.length === N, () => `${op}: there are ${outputs.length} outputs; there must be ${N}`)
+  checkThat(outputs?.length === N, () =>
+    `${op}: there are ${outputs?.length ?? 'no'} outputs; there must be ${N}`)
   for (let i = 0; i < N; i++) {
     checkThat(Math.abs(outputs[i]) <= most, () =>
       `${op}: output ${i} is ${outputs[i]}; it must lie ${most < 1 ? 'strictly ' : ''}between -1 and 1`)

@@ -7,16 +7,18 @@
 //
 // Read next: continuous-hopfield.ts (1984), modern-hopfield.ts (2020), ../experiments/hopfield-recall.ts.
 
-import { checkCount, checkThat, UnrolledError } from '../check.ts'
-import type { Random } from '../random.ts'
-import { checkOptionNames } from '../suggest.ts'
+import { checkCount, checkThat } from '../check.ts'
+import { checkRandom, type Random } from '../random.ts'
+import { checkChoice, checkOptionNames } from '../suggest.ts'
 
 /** The two values of a unit: 0 and 1 as in the paper, or -1 and 1, which stores twice as many patterns. */
 export type UnitValues = 'zero-one' | 'plus-minus'
 
 export interface HopfieldOptions {
   /** what is stored: each pattern has a value for each of N units, N of 2 or more */
-  readonly patterns: readonly ArrayLike<number>[]
+  readonly patterns?: readonly ArrayLike<number>[]
+  /** or, in place of patterns, T itself: [N, N], symmetric, 0 on the diagonal; a net's that was saved */
+  readonly weights?: ArrayLike<number>
   readonly units: UnitValues
   /** U, [N]; all 0 by default */
   readonly thresholds?: ArrayLike<number>
@@ -61,18 +63,21 @@ export interface Hopfield {
 }
 
 /**
- * A net that has stored the patterns (Hopfield 1982, eq. 1, 2 and 7).
- * @throws UnrolledError when patterns or thresholds do not fit
+ * A net that has stored the patterns (Hopfield 1982, eq. 1, 2 and 7), or has the weights of one that did.
+ * @throws UnrolledError when patterns, weights or thresholds do not fit
  */
 export function hopfield(options: HopfieldOptions): Hopfield {
-  checkOptionNames('hopfield', options, ['patterns', 'units', 'thresholds', 'clipped'])
+  checkOptionNames('hopfield', options, ['patterns', 'weights', 'units', 'thresholds', 'clipped'])
   const { patterns, units, clipped = false } = options
+  checkChoice('hopfield: units', units, ['zero-one', 'plus-minus'])
+  checkThat((patterns === undefined) !== (options.weights === undefined), () =>
+    'hopfield: give either patterns to store or the weights of a net that has stored some')
   const off = units === 'zero-one' ? 0 : -1
-  const size = checkPatterns(patterns, off)
+  const size = patterns ? checkPatterns(patterns, off) : checkWeights(options.weights!)
   const thresholds = Float64Array.from(options.thresholds ?? new Float64Array(size))
   checkThat(thresholds.length === size && thresholds.every(Number.isFinite), () =>
     `hopfield: thresholds must be ${size} finite numbers, one for each unit; there are ${thresholds.length}`)
-  const weights = store(patterns, off, size)
+  const weights = patterns ? store(patterns, off, size) : Float64Array.from(options.weights!)
   if (clipped) for (let ij = 0; ij < weights.length; ij++) weights[ij] = Math.sign(weights[ij])
 
   const net = { size, weights, thresholds, off }
@@ -133,12 +138,8 @@ function energyOf({ size, thresholds }: Net, state: ArrayLike<number>, h: Float6
 function settle(net: Net, state: Float64Array, options: SettleOptions): Settled {
   const { order, rng, sweeps: most = 100, watch } = options
   checkCount('settle: sweeps', most)
-  if (order !== 'asynchronous' && order !== 'synchronous') {
-    throw new UnrolledError(`settle: order is ${String(order)}; it must be asynchronous or synchronous`)
-  }
-  if (order === 'asynchronous' && rng === undefined) {
-    throw new UnrolledError('settle: the asynchronous order is drawn; give it a generator: rng: random(seed)')
-  }
+  checkChoice('settle: order', order, ['asynchronous', 'synchronous'])
+  if (order === 'asynchronous') checkRandom('settle, whose asynchronous order is drawn', rng!)
   const h = fields(net, state)
   watch?.(energyOf(net, state, h))
   for (let sweeps = 1; sweeps <= most; sweeps++) {
@@ -180,13 +181,30 @@ function allAtOnce(net: Net, state: Float64Array, h: Float64Array, watch: Settle
 function checkPatterns(patterns: readonly ArrayLike<number>[], off: number): number {
   checkThat(patterns.length > 0, () => 'hopfield: there is no pattern; store at least one')
   const size = patterns[0].length
-  checkThat(size >= 2, () => `hopfield: the patterns have ${size} units; there must be 2 or more`)
+  checkThat(size >= 2, () => `hopfield: the patterns have ${size ?? 'no'} units; there must be 2 or more`)
   patterns.forEach((pattern, k) => checkPattern(`hopfield: pattern ${k}`, pattern, size, off))
   return size
 }
 
+/** N of weights [N, N] that an energy can be made of. */
+function checkWeights(weights: ArrayLike<number>): number {
+  const N = Math.sqrt(weights.length)
+  checkThat(Number.isInteger(N) && N >= 2, () =>
+    `hopfield: there are ${weights.length} weights; they must be N x N for N units, 2 or more`)
+  for (let i = 0; i < N; i++) {
+    for (let j = 0; j <= i; j++) {
+      const [to, back] = [weights[i * N + j], weights[j * N + i]]
+      checkThat(Number.isFinite(to) && to === back && (i !== j || to === 0), () =>
+        `hopfield: the weights between units ${i} and ${j} are ${to} and ${back}; they must be finite, the ` +
+        'same both ways, and 0 from a unit to itself, or the energy may rise')
+    }
+  }
+  return N
+}
+
 function checkPattern(what: string, values: ArrayLike<number>, size: number, off: number): void {
-  checkThat(values.length === size, () => `${what} has ${values.length} units; it must have ${size}`)
+  checkThat(values?.length === size, () =>
+    `${what} has ${values?.length ?? 'no'} units; it must have ${size}`)
   for (let i = 0; i < size; i++) {
     checkThat(values[i] === 1 || values[i] === off, () =>
       `${what}: unit ${i} is ${values[i]}; it must be ${off} or 1`)
@@ -195,7 +213,8 @@ function checkPattern(what: string, values: ArrayLike<number>, size: number, off
 
 /** How alike two patterns of -1 and 1 are: the mean of the products of their units, from -1 to 1. */
 export function overlap(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  checkThat(a.length === b.length, () => `overlap: ${a.length} units and ${b.length}; they must be as many`)
+  checkThat(a?.length === b?.length && a?.length > 0, () =>
+    `overlap: ${a?.length ?? 'no'} units and ${b?.length ?? 'no'}; they must be as many, 1 or more`)
   let sum = 0
   for (let i = 0; i < a.length; i++) sum += a[i] * b[i]
   return sum / a.length

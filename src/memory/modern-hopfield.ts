@@ -36,7 +36,7 @@ export interface ModernHopfield {
 export function modernHopfield(options: ModernHopfieldOptions): ModernHopfield {
   checkOptionNames('modernHopfield', options, ['patterns', 'beta'])
   const { patterns } = options
-  checkThat(patterns.length > 0, () => 'modernHopfield: there is no pattern; store at least one')
+  checkThat(patterns?.length > 0, () => 'modernHopfield: there is no pattern; store at least one')
   const stored = patterns.map((pattern) => Float64Array.from(pattern))
   const size = stored[0].length
   const beta = options.beta ?? 1 / Math.sqrt(size)
@@ -46,7 +46,7 @@ export function modernHopfield(options: ModernHopfieldOptions): ModernHopfield {
   const longest = Math.max(...stored.map((pattern) => dot(pattern, pattern))) // M^2
 
   const weights = (state: ArrayLike<number>): Float64Array => {
-    checkVector('the state', state, size)
+    checkVector('weights: the state', state, size)
     const scores = Float64Array.from(stored, (pattern) => beta * dot(pattern, state))
     const top = Math.max(...scores)
     const powers = scores.map((score) => Math.exp(score - top)) // never overflows
@@ -63,7 +63,7 @@ export function modernHopfield(options: ModernHopfieldOptions): ModernHopfield {
   return {
     size, beta, weights,
     energy(state) {
-      checkVector('the state', state, size)
+      checkVector('energy: the state', state, size)
       const scores = stored.map((pattern) => beta * dot(pattern, state))
       const top = Math.max(...scores)
       const lse = (top + Math.log(scores.reduce((sum, score) => sum + Math.exp(score - top), 0))) / beta
@@ -71,6 +71,7 @@ export function modernHopfield(options: ModernHopfieldOptions): ModernHopfield {
     },
     recall(state, steps = 1) {
       checkCount('recall: steps', steps)
+      checkVector('recall: the state', state, size)
       let xi = step(state)
       for (let k = 1; k < steps; k++) xi = step(xi)
       return xi
@@ -85,8 +86,8 @@ function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 function checkVector(what: string, values: ArrayLike<number>, size: number): void {
-  checkThat(size > 0 && values.length === size, () =>
-    `${what} has ${values.length} numbers; it must have ${Math.max(size, 1)}`)
+  checkThat(size > 0 && values?.length === size, () =>
+    `${what} has ${values?.length ?? 'no'} numbers; it must have ${Math.max(size, 1)}`)
   for (let i = 0; i < size; i++) {
     checkThat(Number.isFinite(values[i]), () => `${what}: number ${i} is ${values[i]}; it must be finite`)
   }

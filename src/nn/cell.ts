@@ -11,7 +11,7 @@ import { check, checkCount, checkThat, show } from '../check.ts'
 import type { Device } from '../device.ts'
 import { add } from '../ops/elementwise.ts'
 import { GATES, type RecurrenceParts } from '../ops/recurrence.ts'
-import type { Random } from '../random.ts'
+import { checkRandom, type Random } from '../random.ts'
 import { sameShape, type Shape, sizeOf } from '../shape.ts'
 import { parameter } from '../scope.ts'
 import { checkOptionNames } from '../suggest.ts'
@@ -116,7 +116,7 @@ export function checkCellOptions<O extends CellOptions>(
 /** Checks where parameters live and what draws them, which TypeScript alone would see to. */
 export function checkSources(name: string, { device, rng }: { device: Device, rng: Random }): void {
   checkThat(device !== undefined, () => `${name}: device is missing; pass one, such as cpu()`)
-  checkThat(rng !== undefined, () => `${name}: rng is missing; pass a generator, such as random(1)`)
+  checkRandom(name, rng)
 }
 
 /**
@@ -221,6 +221,8 @@ function firstState<S extends Named>({ sizes, first = 0, device }: CellParts<S>,
 function checkState(
   name: string, B: number, state: Named, sizes: { readonly [part: string]: number },
 ): void {
+  checkThat(state !== undefined, () =>
+    `${name}: the state is missing; begin with the cell's own, initial(${B})`)
   for (const part of Object.keys(sizes)) {
     const x: Tensor | undefined = state[part]
     const wanted = [B, sizes[part]]

@@ -7,11 +7,11 @@
 // With lengths, every sequence ends at its own end in each layer and direction, and what stands behind it
 // is never read. Next: recurrent.ts, PyTorch's layers; regularised.ts, what is dropped in training.
 
-import { check, checkThat, UnrolledError } from '../check.ts'
+import { check, checkThat } from '../check.ts'
 import { add, mul } from '../ops/elementwise.ts'
 import { concat } from '../ops/move.ts'
 import type { Random } from '../random.ts'
-import { checkOptionNames, nearest } from '../suggest.ts'
+import { checkChoice, checkOptionNames } from '../suggest.ts'
 import type { Tensor, Tree } from '../tensor.ts'
 import type { Cell, Named } from './cell.ts'
 import { chained, skipping, type Stream, stream } from './stream.ts'
@@ -103,7 +103,7 @@ function deepNet(
  * The state is the list of their states.
  */
 export function stacked(parts: readonly (Cell | SequenceLayer)[]): SequenceLayer<readonly Tree[]> {
-  checkThat(parts.length > 0, () => 'stacked: it needs at least one cell or layer')
+  checkThat(parts?.length > 0, () => 'stacked: it needs a list of one cell or layer, or more')
   parts.forEach((part, k) => {
     const below = parts[k - 1]
     check(!below || part.inputs === below.outputs, () =>
@@ -123,7 +123,7 @@ export function stacked(parts: readonly (Cell | SequenceLayer)[]): SequenceLayer
  * @throws ShapeError unless part k > 0 takes as many inputs as x and the outputs of part k - 1 together
  */
 export function skipConnected(parts: readonly (Cell | SequenceLayer)[]): SequenceLayer<readonly Tree[]> {
-  checkThat(parts.length > 0, () => 'skipConnected: it needs at least one cell or layer')
+  checkThat(parts?.length > 0, () => 'skipConnected: it needs a list of one cell or layer, or more')
   const D = parts[0].inputs
   parts.forEach((part, k) => {
     const below = parts[k - 1]
@@ -167,15 +167,19 @@ export function bidirectional<S extends Tree>(
 ): SequenceLayer<readonly [S, S]> {
   checkOptionNames('bidirectional', options, ['merge'])
   const { merge = 'concat' } = options
+  checkThat(forward !== undefined && reverse !== undefined, () =>
+    'bidirectional: it needs two cells, one forward and one in reverse, with weights of their own')
   check(forward.inputs === reverse.inputs, () =>
     `bidirectional: the forward cell takes ${forward.inputs} inputs, the reverse one ${reverse.inputs}; ` +
     'they must be equal')
-  if (!Object.hasOwn(merges, merge)) throw unknownMerge(merge)
+  checkChoice('bidirectional: merge', merge, Object.keys(merges) as Merge[])
   check(merge === 'concat' || forward.outputs === reverse.outputs, () =>
     `bidirectional: the forward cell gives ${forward.outputs} outputs, the reverse one ${reverse.outputs}; ` +
     `to merge them by ${merge} they must be equal; concat puts them side by side`)
   const run = (xs: Tensor, sequence: SequenceOptions<readonly [S, S]> = {}): Unrolled<readonly [S, S]> => {
     const { state, lengths, layer, rng } = sequence
+    checkThat(state === undefined || state.length === 2, () =>
+      `bidirectional: the state has ${state?.length} parts; it must have 2, forward and reverse`)
     const [ahead, back] = unrollBoth([forward, reverse], xs, state ?? [], { lengths, layer, rng })
     return { outputs: merges[merge](ahead.outputs, back.outputs), state: [ahead.state, back.state] }
   }
@@ -186,13 +190,6 @@ export function bidirectional<S extends Tree>(
     layers: 1,
     initial: (batch: number) => [forward.initial(batch), reverse.initial(batch)] as const,
   })
-}
-
-function unknownMerge(merge: string): UnrolledError {
-  const known = Object.keys(merges)
-  const meant = nearest(String(merge), known)
-  return new UnrolledError(`bidirectional: merge is ${String(merge)}; ` +
-    (meant ? `did you mean ${meant}?` : `it must be one of ${known.join(', ')}`))
 }
 
 function prefixed(parts: readonly (readonly [string, { readonly parameters: Named }])[]): Named {

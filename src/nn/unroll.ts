@@ -16,6 +16,7 @@ import { alike, recurrences } from '../ops/recurrence.ts'
 import type { Random } from '../random.ts'
 import { sizeOf } from '../shape.ts'
 import { untracked } from '../scope.ts'
+import { checkChoice, checkOptionNames } from '../suggest.ts'
 import { record, recordMany } from '../tape.ts'
 import { leaves, mapTree, type Tensor, tensor, type Tree } from '../tensor.ts'
 import { type Cell, isProjected, type ProjectedCell } from './cell.ts'
@@ -46,9 +47,11 @@ type Direction = NonNullable<UnrollOptions['direction']>
 export function unroll<S extends Tree>(
   cell: Cell<S>, xs: Tensor, state?: S, options: UnrollOptions = {},
 ): Unrolled<S> {
+  checkOptionNames('unroll', options, ['lengths', 'direction', 'layer', 'rng'])
   checkInputs(cell, xs)
   const [T, B] = xs.shape
   const { lengths, direction = 'forward', rng } = options
+  checkChoice('unroll: direction', direction, ['forward', 'reverse'])
   if (rng && cell.drawn) return unroll(cell.drawn(B, rng), xs, state, { ...options, rng: undefined })
   if (isFused(cell)) return unrollFused([{ cell, state, direction }], xs, options)[0]
   const place: Where = { layer: lowestLayer(options), direction }

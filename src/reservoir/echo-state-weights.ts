@@ -5,7 +5,7 @@
 import { checkThat } from '../check.ts'
 import type { Random } from '../random.ts'
 import { checkOptionNames } from '../suggest.ts'
-import { randomMatrix, scaled, sparse, type SparseMatrix, spectralRadius } from './matrices.ts'
+import { dense, randomMatrix, scaled, sparse, type SparseMatrix, spectralRadius } from './matrices.ts'
 
 export interface WeightOptions {
   /** of the drawn W: normal numbers, scaled to it; 0.9 by default */
@@ -28,8 +28,12 @@ export interface WeightOptions {
     readonly feedback?: ArrayLike<number>
     /** b, [N] */
     readonly bias?: ArrayLike<number>
+    /** W_out, [F, O]: that of a net that was trained; zeros if it is not given */
+    readonly readout?: ArrayLike<number>
   }
 }
+
+const WEIGHTS = ['recurrent', 'input', 'feedback', 'bias', 'readout'] as const
 
 export interface EchoStateWeights {
   readonly recurrent: SparseMatrix
@@ -44,7 +48,7 @@ export function drawWeights(
   options: WeightOptions & { inputs: number, units: number, outputs: number, rng: Random },
 ): EchoStateWeights {
   const { inputs: D, units: N, outputs: O, rng, weights: given = {} } = options
-  checkOptionNames('echoState: weights', given, ['recurrent', 'input', 'feedback', 'bias'])
+  checkOptionNames('echoState: weights', given, WEIGHTS)
   const { spectralRadius: radius = 0.9, density = 0.1 } = options
   const { inputScaling = 1, biasScaling = 0, feedbackScaling = 0 } = options
   const numbers = { spectralRadius: radius, inputScaling, biasScaling, feedbackScaling }
@@ -62,6 +66,30 @@ export function drawWeights(
   const feeds = given.feedback !== undefined || feedbackScaling > 0
   const feedback = feeds ? sparse(N, O, given.feedback ?? uniform(feedbackScaling, O)) : null
   return { recurrent, input, feedback, bias }
+}
+
+/**
+ * All that a net is made of, by the names of its options `weights`, as encodeSafetensors takes it. What comes
+ * back from decodeSafetensors makes the same net again:
+ *
+ *   const weights = Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]))
+ *   echoState({ inputs, units, outputs, weights, rng })      and leak, gain, ... as they were
+ */
+export function echoStateTensors(
+  { inputs: D, units: N, outputs: O, features: F, weights, readout }: {
+    readonly inputs: number, readonly units: number, readonly outputs: number, readonly features: number,
+    readonly weights: EchoStateWeights, readonly readout: Float64Array,
+  },
+): Map<string, { shape: number[], data: Float64Array, dtype: 'F64' }> {
+  const { recurrent, input, feedback, bias } = weights
+  const entry = (shape: number[], data: Float64Array) => ({ shape, data, dtype: 'F64' as const })
+  return new Map([
+    ['recurrent', entry([N, N], dense(recurrent))],
+    ['input', entry([N, D], dense(input))],
+    ...(feedback ? [['feedback', entry([N, O], dense(feedback))] as const] : []),
+    ['bias', entry([N], bias.slice())],
+    ['readout', entry([F, O], readout.slice())],
+  ])
 }
 
 /** Normal numbers, most of them 0, scaled to a spectral radius. */

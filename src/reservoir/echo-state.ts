@@ -8,8 +8,8 @@
 // Read next: echo-state-weights.ts, least-squares.ts, recursive-least-squares.ts.
 
 import { checkCount, checkThat } from '../check.ts'
-import type { Random } from '../random.ts'
-import { checkOptionNames } from '../suggest.ts'
+import { checkRandom, type Random } from '../random.ts'
+import { checkChoice, checkOptionNames } from '../suggest.ts'
 import { drawWeights, type EchoStateWeights, type WeightOptions } from './echo-state-weights.ts'
 import { leastSquares } from './least-squares.ts'
 import { addProduct } from './matrices.ts'
@@ -106,11 +106,14 @@ export function echoState(options: EchoStateOptions): EchoState {
   checkThat(noise >= 0 && noise < Infinity, () => `echoState: noise is ${noise}; it must be 0 or more`)
   const { gain = leak, activation = 'tanh', outputActivation = 'linear', rng } = options
   checkThat(Number.isFinite(gain), () => `echoState: gain is ${gain}; it must be a finite number`)
+  checkChoice('echoState: activation', activation, ['tanh', 'linear'])
+  checkChoice('echoState: outputActivation', outputActivation, ['tanh', 'linear'])
+  checkRandom('echoState', rng)
 
   const weights = drawWeights(options)
   const before = readsInput ? 1 + D : 0 // numbers that the readout sees before the state
   const F = before + N
-  const readout = new Float64Array(F * O)
+  const readout = readoutOf(options.weights?.readout, F, O)
   const state = new Float64Array(N)
   const driven = new Float64Array(N) // what f is taken of
   const last = new Float64Array(O)
@@ -120,6 +123,7 @@ export function echoState(options: EchoStateOptions): EchoState {
   const step = (input: ArrayLike<number>, fed: ArrayLike<number> = last): Float64Array => {
     const u = Float64Array.from(input)
     checkThat(u.length === D, () => `step: the input has ${u.length} numbers; it must have ${D}`)
+    checkThat(fed.length === O, () => `step: what is fed back has ${fed.length} numbers; it must have ${O}`)
     driven.set(weights.bias)
     addProduct(driven, weights.input, u)
     addProduct(driven, weights.recurrent, state)
@@ -135,6 +139,8 @@ export function echoState(options: EchoStateOptions): EchoState {
   }
 
   const read = (features: Float64Array): Float64Array => {
+    checkThat(features.length === F, () =>
+      `read: there are ${features.length} numbers to see; there must be the ${F} that step gives`)
     last.fill(0)
     for (let k = 0; k < F; k++) for (let o = 0; o < O; o++) last[o] += features[k] * readout[k * O + o]
     if (outputActivation === 'tanh') for (let o = 0; o < O; o++) last[o] = Math.tanh(last[o])
@@ -142,19 +148,28 @@ export function echoState(options: EchoStateOptions): EchoState {
   }
 
   const reset = (values?: ArrayLike<number>): void => {
-    checkThat(values === undefined || values.length === N, () =>
-      `reset: the state has ${values?.length} numbers; it must have ${N}`)
-    state.set(values ?? new Float64Array(N))
+    const start = Float64Array.from(values ?? new Float64Array(N))
+    checkThat(start.length === N && start.every(Number.isFinite), () =>
+      `reset: the state must be ${N} finite numbers; there are ${start.length}`)
+    state.set(start)
     last.fill(0)
   }
 
   const net: EchoState = {
     inputs: D, units: N, outputs: O, features: F, weights, readout, outputActivation, state,
     reset, step, read,
-    fit: (inputs, targets, choices = {}) => fit(net, Float64Array.from(inputs), targets, choices),
-    run: (inputs, choices = {}) => run(net, Float64Array.from(inputs), choices),
+    fit: (inputs, targets, choices = {}) => fit(net, Float64Array.from(inputs ?? []), targets, choices),
+    run: (inputs, choices = {}) => run(net, Float64Array.from(inputs ?? []), choices),
   }
   return net
+}
+
+/** W_out as it is given, or zeros. */
+function readoutOf(given: ArrayLike<number> | undefined, F: number, O: number): Float64Array {
+  const readout = Float64Array.from(given ?? new Float64Array(F * O))
+  checkThat(readout.length === F * O && readout.every(Number.isFinite), () =>
+    `echoState: the readout must be [${F}, ${O}], finite numbers; there are ${readout.length}`)
+  return readout
 }
 
 function fit(net: EchoState, inputs: Float64Array, targets: ArrayLike<number>, options: FitOptions): void {
@@ -162,7 +177,7 @@ function fit(net: EchoState, inputs: Float64Array, targets: ArrayLike<number>, o
   const { inputs: D, outputs: O, features: F } = net
   const { warmup = 0, ridge = 0 } = options
   const T = checkSequence('fit', inputs, D, warmup)
-  const wanted = Float64Array.from(targets)
+  const wanted = Float64Array.from(targets ?? [])
   checkThat(wanted.length === T * O, () =>
     `fit: there are ${wanted.length} targets; for ${T} steps there must be [${T}, ${O}]`)
   const X = new Float64Array((T - warmup) * F)

@@ -6,8 +6,8 @@
 // Each of the four kinds of synapse (from and to neurons that excite or inhibit) has its own C, weight A,
 // dynamics U, D, F and delay. Read next: liquid.ts, which runs it.
 
-import { checkCount, checkThat } from '../check.ts'
-import type { Random } from '../random.ts'
+import { checkCount, checkThat, show } from '../check.ts'
+import { checkRandom, type Random } from '../random.ts'
 import { checkOptionNames } from '../suggest.ts'
 
 export interface ColumnOptions {
@@ -95,6 +95,8 @@ export function drawColumn(options: ColumnOptions): Column {
   const { rng, shape = [3, 3, 15], inhibitory = 0.2, lambda = 2, dynamic = true } = options
   const { weightScale = 1, inputs = 1, inputShare = 0.3, inputScale = 1 } = options
   const { background = 13.5, noise = 0.2 } = options
+  checkRandom('liquid', rng)
+  checkThat(shape.length === 3, () => `liquid: shape is ${show(shape)}; it must be three counts of neurons`)
   shape.forEach((count, axis) => checkCount(`liquid: shape[${axis}]`, count))
   checkCount('liquid: inputs', inputs)
   for (const [name, share] of Object.entries({ inhibitory, inputShare })) {

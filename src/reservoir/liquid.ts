@@ -8,7 +8,7 @@
 // are in ms, currents in nA, potentials in mV above rest. Read next: liquid-column.ts, its synapses.
 
 import { checkThat } from '../check.ts'
-import type { Random } from '../random.ts'
+import { checkRandom, type Random } from '../random.ts'
 import { checkOptionNames } from '../suggest.ts'
 import { afterPause, type Column, type ColumnOptions, drawColumn, type Synapses } from './liquid-column.ts'
 
@@ -86,6 +86,7 @@ function simulate(column: Column, options: LiquidRun): LiquidResult {
   checkOptionNames('run', options, ['inputs', 'duration', 'rng', 'readAt'])
   const { inputs, duration, rng, readAt = [duration] } = options
   checkRun(column, inputs, duration, readAt)
+  checkRandom('run', rng)
   const N = column.excitatory.length
   const state: State = {
     V: rng.uniform(N, RESET, THRESHOLD), exciting: new Float64Array(N), inhibiting: new Float64Array(N),
@@ -139,7 +140,6 @@ function advance({ excitatory, background, noise }: Column, state: State, from: 
   }
   return fired
 }
-
 
 /** A spike of an input: its synapses have no delay and do not tire. */
 function inject({ inputs }: Column, input: number, count: number, { exciting }: State): void {
@@ -204,8 +204,10 @@ function bySteps(times: ArrayLike<number>, steps: number): Int32Array {
 function checkRun(
   { inputs: known }: Column, inputs: LiquidRun['inputs'], duration: number, readAt: readonly number[],
 ): void {
-  checkThat(inputs.length === known.length, () =>
-    `run: there are spikes of ${inputs.length} inputs; the liquid has ${known.length}`)
+  checkThat(inputs?.length === known.length, () =>
+    `run: there are spikes of ${inputs?.length ?? 'no'} inputs; the liquid has ${known.length}`)
+  inputs.forEach((times, k) => checkThat(times.length >= 0 && !Array.from(times).some(Number.isNaN), () =>
+    `run: input ${k} must be a list of spike times in ms`))
   checkThat(duration >= STEP && duration < Infinity, () =>
     `run: duration is ${duration}; it must be ${STEP} ms or more`)
   readAt.forEach((time, k) => checkThat(time > 0 && time <= duration && !(time < readAt[k - 1]), () =>

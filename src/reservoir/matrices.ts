@@ -3,7 +3,7 @@
 // ../inspect/jacobians.ts, where both say how a gradient grows.
 
 import { checkCount, checkThat } from '../check.ts'
-import { type Random, random } from '../random.ts'
+import { checkRandom, type Random, random } from '../random.ts'
 
 /** A matrix by its entries that are not 0: those of row i are at starts[i] .. starts[i + 1] - 1. */
 export interface SparseMatrix {
@@ -36,6 +36,15 @@ export function sparse(rows: number, columns: number, full: ArrayLike<number>): 
     starts[i + 1] = values.length
   }
   return { rows, columns, starts, places: Int32Array.from(places), values: Float64Array.from(values) }
+}
+
+/** The full matrix, row by row. */
+export function dense({ rows, columns, starts, places, values }: SparseMatrix): Float64Array {
+  const full = new Float64Array(rows * columns)
+  for (let i = 0; i < rows; i++) {
+    for (let k = starts[i]; k < starts[i + 1]; k++) full[i * columns + places[k]] = values[k]
+  }
+  return full
 }
 
 /** out += A x; `out` has a number for each row, `x` one for each column. */
@@ -78,6 +87,7 @@ export function randomMatrix(
  */
 export function orthogonalMatrix(size: number, rng: Random): Float64Array {
   checkCount('orthogonalMatrix: size', size)
+  checkRandom('orthogonalMatrix', rng)
   const rows: Float64Array[] = []
   while (rows.length < size) {
     const row = rng.normal(size)

@@ -45,8 +45,8 @@ export function recursiveLeastSquares(net: EchoState, options: RecursiveOptions 
   let fed: Float64Array | undefined
   return {
     learn(input, target) {
-      checkThat(target.length === O, () =>
-        `learn: the target has ${target.length} numbers; it must have ${O}`)
+      checkThat(target?.length === O, () =>
+        `learn: the target has ${target?.length ?? 'no'} numbers; it must have ${O}`)
       const x = net.step(input, fed)
       const y = net.read(x)
       fed = Float64Array.from(target)

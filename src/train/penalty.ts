@@ -11,6 +11,7 @@ import { checkThat } from '../check.ts'
 import { add, mul, square, sub } from '../ops/elementwise.ts'
 import { slice } from '../ops/move.ts'
 import { mean } from '../ops/reduce.ts'
+import { checkOptionNames } from '../suggest.ts'
 import type { Tensor } from '../tensor.ts'
 import type { Activity } from './bptt.ts'
 
@@ -26,8 +27,10 @@ export interface ActivationPenalty {
  * @throws UnrolledError unless both are numbers of 0 or more
  */
 export function activationPenalty(
-  { alpha = 0, beta = 0 }: ActivationPenalty,
+  options: ActivationPenalty,
 ): ((activity: Activity) => Tensor) | undefined {
+  checkOptionNames('activationPenalty', options, ['alpha', 'beta'])
+  const { alpha = 0, beta = 0 } = options
   for (const [name, value] of Object.entries({ alpha, beta })) {
     checkThat(value >= 0 && value < Infinity, () =>
       `activationPenalty: ${name} is ${value}; it must be a number of 0 or more`)

@@ -8,11 +8,13 @@
 // neural networks". A step costs S^2 W, about H^4, but memory does not grow with T. In plain float64, without
 // a tensor or a tape: a judge for small nets that owes them nothing. Next: bptt.ts, the other way.
 
-import { check, checkThat } from '../check.ts'
+import { check, checkThat, describe } from '../check.ts'
+import { checkOptionNames } from '../suggest.ts'
 import type { Dynamics, Numbers } from './dynamics.ts'
 
 const shapeOf = (what: string, list: Numbers, length: number): void =>
-  check(list.length === length, () => `rtrl: ${what} has ${list.length} numbers; it must have ${length}`)
+  check(list?.length === length, () =>
+    `rtrl: ${what} has ${list?.length ?? 'no'} numbers; it must have ${length}`)
 
 /**
  * A net that runs for ever and has a gradient at every step. Weights may be changed in place between steps,
@@ -80,9 +82,13 @@ export interface RtrlOptions {
 
 /** The whole gradient of a sequence's loss, weights held: what full backpropagation through time gives. */
 export function rtrl(
-  net: Dynamics, { weights, xs, dLoss, state }: RtrlOptions,
+  net: Dynamics, options: RtrlOptions,
 ): { gradient: Float64Array, outputs: Float64Array[], state: Float64Array } {
-  checkThat(xs.length > 0, () => 'rtrl: xs is empty; it needs one step or more')
+  checkOptionNames('rtrl', options, ['weights', 'xs', 'dLoss', 'state'])
+  const { weights, xs, dLoss, state } = options
+  checkThat(xs?.length > 0, () => 'rtrl: xs is empty; it needs one step or more')
+  checkThat(typeof dLoss === 'function', () =>
+    `rtrl: dLoss is ${describe(dLoss)}; it must be a function from y_t and t to dL_t/dy_t`)
   const run = new Rtrl(net, weights, state)
   const gradient = new Float64Array(net.weights)
   const outputs = xs.map((x, t) => {
