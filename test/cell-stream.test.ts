@@ -117,6 +117,7 @@ for (const { name, device, tolerance } of here) {
       await layerIs(recurrent({ ...common, kind }), device, tolerance, `recurrent ${String(kind)}`)
     }
     await layerIs(recurrent({ ...common, kind: 'LSTM', projection: 2 }), device, tolerance, 'projection')
+    await layerIs(recurrent({ ...common, kind: 'GRU', skip: true }), device, tolerance, 'recurrent, skip')
     const below = gru({ inputs: 5, hidden: 4, device, rng })
     const above = recurrent({ kind: 'LSTM', inputs: 4, hidden: 3, layers: 2, device, rng })
     await layerIs(stacked([below, above]), device, tolerance, 'stacked')

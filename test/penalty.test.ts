@@ -148,10 +148,11 @@ test('a training with a penalty tells the loss, and needs a model that can be ob
     'train: a penalty needs a model that has `observe`')
 })
 
-test('the command trains with every regulariser, saves, loads and goes on', () => {
+test('the command trains with every regulariser and skip connections, saves, loads and goes on', async () => {
   writeFileSync(join(folder, 'text.txt'), words(60))
   const all = ['--dropout', '0.2', '--variational', '--state-dropout', '0.2', '--weight-drop', '0.5',
-    '--recurrent-dropout', '0.1', '--zoneout', '0.05', '--zoneout-cell', '0.5', '--ar', '2', '--tar', '1']
+    '--recurrent-dropout', '0.1', '--zoneout', '0.05', '--zoneout-cell', '0.5', '--ar', '2', '--tar', '1',
+    '--skip', '--forget-bias', '1.5']
   const small = ['--data', 'text.txt', '--embed', '4', '--hidden', '8', '--layers', '2', '--batch', '4',
     '--window', '8', '--device', 'cpu']
   const good = (...args: string[]) => {
@@ -167,13 +168,22 @@ test('the command trains with every regulariser, saves, loads and goes on', () =
   const { model } = loadLanguageModel(join(folder, 'whole'), { device: cpu() })
   const { cell, symbols: _, ...form } = model.form
   assert.equal(form, {
-    embed: 4, hidden: 8, layers: 2, dropout: 0.2, variational: true, stateDropout: 0.2, weightDrop: 0.5,
+    embed: 4, hidden: 8, layers: 2, skip: true, dropout: 0.2, variational: true, stateDropout: 0.2,
+    weightDrop: 0.5,
     recurrentDropout: 0.1, zoneout: 0.05, zoneoutCell: 0.5, tied: false,
   })
   assert.is(cell, 'lstm')
+  const [below, head] = ['rnn.weight_ih_l1', 'head.weight'].map((name) => model.parameters.get(name)!.shape)
+  assert.equal([below, head[1]], [[32, 4 + 8], 16])
+  good('train', ...small, '--forget-bias', '1.5', '--lr', '1e-9', '--steps', '1', '--out', 'begun')
+  const begun = loadLanguageModel(join(folder, 'begun'), { device: cpu() }).model.parameters
+  for (const layer of [0, 1]) {
+    const biases = await begun.get(`rnn.bias_ih_l${layer}`)!.read()
+    assert.ok(biases.subarray(8, 16).every((bias) => Math.abs(bias - 1.5) < 1e-6))
+  }
   assert.is(good('sample', '--model', 'whole', '--length', '5', '--device', 'cpu').length > 3, true)
   const refusedBy = run(['train', ...small, '--cell', 'gru', '--zoneout-cell', '0.5', '--steps', '1'])
-  assert.match(refusedBy.stderr, /zoneoutCell is 0\.5; this cell has no c in its state/)
+  assert.match(refusedBy.stderr, /^unrolled: train: --zoneout-cell 0\.5: gru has no c in its state\n$/)
 })
 
 test.run()

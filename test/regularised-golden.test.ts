@@ -69,6 +69,9 @@ test('gains start at 1, shifts at 0', async () => {
   const { gain_ih, gain_hh, gain_c, bias, bias_c } = cell.parameters
   for (const [x, size, value] of [[gain_ih, 12, 1], [gain_hh, 12, 1], [gain_c, 3, 1], [bias, 12, 0],
     [bias_c, 3, 0]] as const) assert.equal(Array.from(await x.read()), Array(size).fill(value))
+  const options = { inputs: 2, hidden: 2, device: devices[0].device, gateBias: { forget: 3 } }
+  const open = layerNormLstm({ ...options, rng: random(1) })
+  assert.equal(Array.from(await open.parameters.bias.read()), [0, 0, 3, 3, 0, 0, 0, 0])
 })
 
 test.run()

@@ -44,6 +44,10 @@ const layers: Record<string, () => SequenceLayer> = {
     skipConnected([cell(2, 1), bidirectional(cell(5, 2), cell(5, 3)), cell(8, 4, 4)]),
   'a recurrent layer': () =>
     recurrent({ kind: 'LSTM', inputs: 2, hidden: 3, layers: 2, bidirectional: true, device, rng: random(1) }),
+  'a recurrent net with skip connections, both ways': () =>
+    recurrent({
+      kind: 'GRU', inputs: 2, hidden: 3, layers: 3, bidirectional: true, skip: true, device, rng: random(1),
+    }),
   'a stack in a stack, under a recurrent layer': () =>
     stacked([
       stacked([cell(2, 1), bidirectional(cell(3, 2), cell(3, 3))]),
@@ -132,6 +136,35 @@ test('a deep bidirectional stack is recurrent({ bidirectional, layers: 2 }) by o
   assert.ok(difference(await a.outputs.read(), await b.outputs.read()) < 1e-13)
   const states = (await values(a.state)).flat()
   assert.ok(difference(states, await b.state.h.read()) < 1e-13, 'layer by layer, forward before reverse')
+})
+
+test('recurrent with skip is skipConnected of its cells; one layer of it is a plain one', async () => {
+  const make = (layers: number, skip: boolean) =>
+    recurrent({ kind: 'GRU', inputs: 2, hidden: 3, layers, skip, device, rng: random(4) })
+  const rng = random(4) // draws the same weights, in the same order
+  const parts = [2, 5, 5].map((inputs) => gru({ inputs, hidden: 3, device, rng }))
+  const xs = normal(2, T, B, 2)
+  const [a, b] = [make(3, true)(xs, { lengths }), skipConnected(parts)(xs, { lengths })]
+  assert.ok(difference(await a.outputs.read(), await b.outputs.read()) < 1e-14)
+  assert.ok(difference(await a.state.h.read(), (await values(b.state)).flat()) < 1e-14)
+  const [skipped, plain] = [make(1, true)(xs), make(1, false)(xs)]
+  assert.equal(await skipped.outputs.read(), await plain.outputs.read())
+})
+
+test('recurrent sets the biases of gates in every layer', async () => {
+  const net = recurrent({
+    kind: 'LSTM', inputs: 2, hidden: 3, layers: 2, gateBias: { forget: 1.5 }, device, rng: random(4),
+  })
+  for (const layer of [0, 1]) {
+    const [ih, hh] = await values(net.parameters[`bias_ih_l${layer}`], net.parameters[`bias_hh_l${layer}`])
+    assert.equal([...ih.slice(3, 6), ...hh.slice(3, 6)], [1.5, 1.5, 1.5, 0, 0, 0])
+    assert.ok([...ih.slice(0, 3), ...hh.slice(6)].every((bias) => bias !== 0))
+  }
+  const options = { inputs: 2, hidden: 3, device, rng: random(4), gateBias: { forget: 1 } }
+  refused(() => recurrent({ ...options, kind: 'GRU' }),
+    'gru: gateBias: there is no option forget; it takes reset, update, candidate')
+  refused(() => recurrent({ ...options, kind: 'RNN' }),
+    'recurrent: gateBias is for cells with gates; kind is RNN')
 })
 
 /** The layers that the records of one run name, in order. */

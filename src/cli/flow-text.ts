@@ -6,7 +6,6 @@ import { printable } from '../data/printable.ts'
 import { Streams } from '../data/streams.ts'
 import { float64 } from '../inspect/lab/nets.ts'
 import type { Trained } from '../inspect/lab/trained.ts'
-import { drawUniform } from '../nn/linear.ts'
 import { random } from '../random.ts'
 import { unowned } from '../scope.ts'
 import { tensor } from '../tensor.ts'
@@ -16,6 +15,7 @@ import { parseCommand } from './options.ts'
 import { resume } from './resume.ts'
 import { heldOutText, loadTexts } from './texts.ts'
 import { trainCommand, type TrainValues } from './train-options.ts'
+import { freshModel } from './train-plan.ts'
 
 const STREAMS = 8
 
@@ -32,9 +32,8 @@ export function openTrained(dir: string, steps: number, data: string | undefined
   if (ids.some((id) => id >= vocabulary.size)) {
     throw new UnrolledError(`${source}: is not the text that the model was trained on; --data FILE names one`)
   }
-  const rng = random(options?.seed ?? 1)
-  const fresh = languageModel(model.form, { device, rng })
-  if (options?.init !== undefined) drawUniform(fresh.parameters, options.init, random(options.seed))
+  const fresh = options ? freshModel(model.form, options, device)
+    : languageModel(model.form, { device, rng: random(1) })
   const batch = Math.min(STREAMS, Math.floor(ids.length / (steps + 1)))
   const streams = batch > 0 ? new Streams(ids, batch) : undefined
   if (!streams?.fits(0, steps)) {

@@ -5,6 +5,8 @@ import { LARGEST_SEED } from './common.ts'
 import { deviceOptions } from './device-option.ts'
 import { defineCommand, UsageError, type Values } from './options.ts'
 
+const FORGETTING = 'lstm2000, lstm, peephole, lstmp, layer-norm-lstm'
+
 export const trainCommand = defineCommand({
   name: 'train',
   summary: 'train a character or word model, through time, on a book or on a text of yours',
@@ -29,6 +31,10 @@ export const trainCommand = defineCommand({
     cell: { type: 'choice', choices: CELLS, default: 'lstm', help: 'the recurrent cell' },
     hidden: { type: 'count', max: 65536, default: 128, help: 'H, units per layer' },
     layers: { type: 'count', max: 64, default: 1, help: 'L, recurrent layers' },
+    skip: {
+      type: 'flag',
+      help: 'skip connections: each layer also reads the vectors, the head all layers (Graves 2013)',
+    },
     embed: { type: 'count', max: 65536, default: 64, help: "size of a character's or word's vector" },
     dropout: {
       type: 'range', from: 0, below: 1, default: 0,
@@ -55,6 +61,10 @@ export const trainCommand = defineCommand({
     tie: { type: 'flag', help: "let the head's weight be the embedding's; needs --embed equal to --hidden" },
     init: {
       type: 'positive', help: 'draw every parameter uniform in ±X; by default as PyTorch draws each',
+    },
+    forgetBias: {
+      type: 'range', from: -20, to: 20,
+      help: `what the biases of forget gates start at: above 0 they begin open (1 to 5); for ${FORGETTING}`,
     },
     batch: { type: 'count', max: 65536, default: 32, help: 'B, streams of text read side by side' },
     window: { type: 'count', max: 65536, default: 64, help: 'steps between two updates, k1' },
@@ -111,7 +121,9 @@ export const trainCommand = defineCommand({
     },
     json: { type: 'flag', help: 'one JSON object a line on stdout, nothing else' },
   },
-  excludes: [['steps', 'epochs', 'minutes'], ['corpus', 'data'], ['corpus', 'valid']],
+  excludes: [
+    ['steps', 'epochs', 'minutes'], ['corpus', 'data'], ['corpus', 'valid'], ['init', 'forgetBias'],
+  ],
   example: 'npx unrolled train --cell gru --hidden 256 --minutes 10 --out runs/gru',
 })
 
@@ -133,8 +145,13 @@ export function checkTogether(options: TrainValues): void {
   if (schedule !== 'decay' && decay !== undefined) refuse('--decay X goes with --schedule decay')
   if (schedule !== 'decay' && decayAfter !== undefined) refuse('--decay-after N goes with --schedule decay')
   if (options.variational && options.dropout === 0) refuse('--variational goes with --dropout X')
+  if (options.skip && options.layers === 1) refuse('--skip goes with --layers N of 2 or more')
+  if (tie && options.skip) refuse('--tie and --skip exclude each other: the head then sees all layers')
   if (tie && embed !== hidden) {
     refuse(`--tie needs vectors of the hidden size; --embed is ${embed}, --hidden ${hidden}`)
+  }
+  if (options.forgetBias !== undefined && !FORGETTING.split(', ').includes(options.cell)) {
+    refuse(`--forget-bias goes with a cell that has forget gates of its own: ${FORGETTING}`)
   }
   if (horizon !== undefined && horizon < window) {
     refuse(`--horizon ${horizon} is shorter than --window ${window}; it must not be`)

@@ -6,13 +6,18 @@ import { totalmem } from 'node:os'
 import { version } from '../../package.json'
 import { UnrolledError } from '../check.ts'
 import { Streams } from '../data/streams.ts'
+import type { Device } from '../device.ts'
 import type { CellName } from '../nn/cells.ts'
+import { drawUniform } from '../nn/linear.ts'
 import type { Regularisers } from '../nn/regularised.ts'
 import { random } from '../random.ts'
-import type { LanguageModel, LanguageModelForm } from '../train/language-model.ts'
+import {
+  type LanguageModel, languageModel, type LanguageModelForm, seenByHead,
+} from '../train/language-model.ts'
 import type { TrainOptions } from '../train/loop.ts'
 import { adagrad, adam, adamw, rmsprop, sgd } from '../train/optimizers.ts'
 import { constant, cosine, type Schedule, stepDecay, warmup } from '../train/schedule.ts'
+import { flagName } from './options.ts'
 import { shellWord } from './run-folder.ts'
 import type { Texts } from './texts.ts'
 import type { TrainValues } from './train-options.ts'
@@ -21,9 +26,25 @@ const optimizers = { adam, adamw, sgd, rmsprop, adagrad }
 
 /** The form of the net; the vocabulary is the text's. */
 export function formOf(options: TrainValues, texts: Texts): LanguageModelForm {
-  const { cell, embed, hidden, layers, dropout, variational, tie: tied } = options
+  const { cell, embed, hidden, layers, skip, dropout, variational, tie: tied } = options
   const form = { cell, symbols: texts.vocabulary.size, embed, hidden, layers, dropout, tied }
-  return { ...form, ...(variational && { variational }), ...regularisersOf(options) }
+  return { ...form, ...(skip && { skip }), ...(variational && { variational }), ...regularisersOf(options) }
+}
+
+/** A net of that form as the run begins with it: its parameters are drawn from the seed. */
+export function freshModel(form: LanguageModelForm, options: TrainValues, device: Device): LanguageModel {
+  const { seed, init, forgetBias } = options
+  const gateBias = forgetBias === undefined ? undefined : { forget: forgetBias }
+  try {
+    const model = languageModel(form, { device, rng: random(seed), gateBias })
+    if (init !== undefined) drawUniform(model.parameters, init, random(seed))
+    return model
+  } catch (error) {
+    if (!(error instanceof UnrolledError)) throw error
+    // in words of the command line: regularised: zoneoutCell is 0.5; this cell has no c in its state
+    throw new UnrolledError(error.message.replace(/^regularised: (\w+) is ([^;]+); this cell/,
+      (_, key: string, p: string) => `train: --${flagName(key)} ${p}: ${form.cell}`))
+  }
 }
 
 /** Those that were asked for. */
@@ -45,10 +66,12 @@ const GATES: Record<CellName, number> = {
  * unit some eight values per gate.
  * @throws UnrolledError with the sizes, and what to lower
  */
-export function checkMemory(options: TrainValues, { symbols: V, tied }: LanguageModelForm): void {
+export function checkMemory(options: TrainValues, form: LanguageModelForm): void {
+  const { symbols: V, tied, skip } = form
   const { cell, hidden: H, layers: L, embed: E, batch: B, window, horizon = window } = options
   const gates = GATES[cell]
-  const parameters = V * E + V * (tied ? 1 : H + 1) + gates * H * (E + H + 2 + (L - 1) * (2 * H + 2))
+  const above = 2 * H + 2 + (skip ? E : 0) // weights of a unit, for each gate, in all layers but the first
+  const parameters = V * E + V * (tied ? 1 : seenByHead(form) + 1) + gates * H * (E + H + 2 + (L - 1) * above)
   const perToken = 8 * gates * H * L + 4 * V
   const bytes = 4 * (6 * parameters + B * horizon * perToken)
   const constrained = process.constrainedMemory() ?? 0 // 0 where there is no bound
@@ -118,8 +141,8 @@ export function describe(options: TrainValues, texts: Texts, model: LanguageMode
   return [
     `${texts.name}: ${number(texts.train.length)} ${texts.vocabulary.unit}s to train on, ` +
       `${number(texts.valid.length)} held out, ${number(texts.vocabulary.size)} different ones`,
-    `${cell}: ${layers} x ${hidden} units, embedding ${embed}, ${number(countOf(model))} parameters, on ` +
-      model.device.name,
+    `${cell}: ${layers} x ${hidden} units${options.skip ? ' with skips' : ''}, embedding ${embed}, ` +
+      `${number(countOf(model))} parameters, on ${model.device.name}`,
     `batch ${batch}, window ${window}, horizon ${horizon}, clip ${clip}, ${optimizer} at ` +
       learningRateOf(options),
   ].join('\n')
@@ -145,8 +168,10 @@ export function beginning(options: TrainValues, texts: Texts, model: LanguageMod
 /** The rest of what the numbers depend on, as far as it was asked for. */
 function recipeOf(options: TrainValues) {
   const { schedule, decay, decayAfter, sumSteps, tie, init, minCount, ar, tar } = resolved(options)
-  const dropping = { ...(options.variational && { variational: true }), ...regularisersOf(options), ar, tar }
-  return { schedule, decay, decayAfter, sumSteps, tied: tie, init, minCount, ...dropping }
+  const { skip, variational, forgetBias } = options
+  const wired = { ...(skip && { skip }), forgetBias }
+  const dropping = { ...(variational && { variational }), ...regularisersOf(options), ar, tar }
+  return { schedule, decay, decayAfter, sumSteps, tied: tie, init, minCount, ...wired, ...dropping }
 }
 
 /** Commands that make sense after this run, each a line that can be typed. */

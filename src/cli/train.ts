@@ -13,10 +13,9 @@ import { NonFiniteError } from '../check.ts'
 import { printable } from '../data/printable.ts'
 import { recurrentRadii } from '../inspect/recurrent-matrices.ts'
 import { checkFolder } from '../io/node-files.ts'
-import { drawUniform } from '../nn/linear.ts'
 import { random } from '../random.ts'
 import { sample } from '../train/evaluate.ts'
-import { type LanguageModel, languageModel } from '../train/language-model.ts'
+import type { LanguageModel } from '../train/language-model.ts'
 import { Training } from '../train/loop.ts'
 import { breathe, measure, neverDrawn } from './common.ts'
 import { openDevice } from './device-option.ts'
@@ -35,7 +34,7 @@ import { hasUnfinishedRun } from './run-notes.ts'
 import { lineBreak, loadTexts, type Texts } from './texts.ts'
 import { checkTogether, type TrainValues } from './train-options.ts'
 import {
-  beginning, checkMemory, describe, formOf, learningRateOf, stepsPerEpoch, trainOptions, whatNext,
+  beginning, checkMemory, describe, formOf, freshModel, learningRateOf, stepsPerEpoch, trainOptions, whatNext,
 } from './train-plan.ts'
 
 /** What the parts of a run share. */
@@ -63,8 +62,7 @@ export async function runTrain(values: TrainValues, given: ReadonlySet<string>):
   if (resumed) checkFits(resumed, form)
   checkMemory(options, form)
   if (options.out !== undefined) checkFolder(options.out)
-  const model = languageModel(form, { device: await openDevice(options), rng: random(options.seed) })
-  if (options.init !== undefined) drawUniform(model.parameters, options.init, random(options.seed))
+  const model = freshModel(form, options, await openDevice(options))
   const training = new Training(trainOptions(options, texts, model))
   if (resumed && !await takeOver(resumed, training)) return 0
   const folder = openFolder(options, texts)

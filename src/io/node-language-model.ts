@@ -115,6 +115,7 @@ function readForm(
     cell: CELLS.find((known) => known === config.cell) ?? refuse('cell', `one of ${CELLS.join(', ')}`),
     symbols, embed: count('embed'), hidden: count('hidden'), layers: count('layers'),
     dropout: config.dropout === undefined ? 0 : share('dropout'),
+    ...(config.skip !== undefined && { skip: flag('skip') }),
     ...(config.variational !== undefined && { variational: flag('variational') }),
     ...Object.fromEntries(dropping) as Regularisers,
     tied: flag('tied'),

@@ -3,7 +3,7 @@
 //   forget 1      an lstm that remembers to begin with (Gers et al. 2000; Jozefowicz et al. 2015)
 //   input -1, output -2 ...    cells that join in one after another (Hochreiter and Schmidhuber 1997)
 //
-// Biases that are not given are drawn like all weights. Next: lstm.ts.
+// Biases that are not given are drawn like all weights (layer-norm-lstm.ts: 0). Next: lstm.ts.
 
 import { checkFinite, checkThat } from '../check.ts'
 import { unowned } from '../scope.ts'
@@ -28,12 +28,14 @@ interface Drawn<G extends string> extends Pick<CellOptions, 'hidden' | 'device' 
  * A cell's bias vectors; none without bias. Where `count` is 2 they are added up, as in PyTorch: the first
  * one has the number that was asked for, the second one has 0 there.
  * @param units how many units each gate has, in the order of the rows
+ * @param bound of what is drawn; 0 for biases that start at 0
  * @throws UnrolledError for a gate that the cell does not have, or numbers that do not fit its units
  */
 export function gateBiases<G extends string>(
   name: string, units: { readonly [gate in G]: number }, count: 1 | 2, options: Drawn<G>,
+  bound = 1 / Math.sqrt(options.hidden),
 ): readonly (Tensor | undefined)[] {
-  const { hidden, bias = true, gateBias = {}, device, rng } = options
+  const { bias = true, gateBias = {}, device, rng } = options
   const gates = Object.keys(units) as G[]
   checkOptionNames<GateBias<G>>(`${name}: gateBias`, gateBias, gates)
   if (!bias) {
@@ -42,9 +44,8 @@ export function gateBiases<G extends string>(
   }
   const starts = gates.map((gate, k) => gates.slice(0, k).reduce((total, other) => total + units[other], 0))
   const length = gates.reduce((total, gate) => total + units[gate], 0)
-  const bound = 1 / Math.sqrt(hidden)
   return Array.from({ length: count }, (_, k) => {
-    const values = rng.uniform(length, -bound, bound)
+    const values = bound > 0 ? rng.uniform(length, -bound, bound) : new Float64Array(length)
     gates.forEach((gate, g) => {
       const given = (gateBias as GateBias<G>)[gate]
       if (given === undefined) return

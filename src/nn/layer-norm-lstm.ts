@@ -5,7 +5,7 @@
 //
 // Ba, Kiros and Hinton 2016, "Layer normalization", supplement, LSTM; each LN is over one sequence's own
 // values, the 4H of a product or the H of c, so it works alike at every t and for every batch. The shifts of
-// the first two LNs are both in b. Gains start at 1, shifts at 0, weights uniform in ±1/sqrt(H).
+// the first two LNs are both in b. Gains start at 1, shifts at 0 or gateBias, weights uniform in ±1/sqrt(H).
 // Next: regularised.ts, which can be put around it.
 
 import { add, mul, sigmoid, tanh } from '../ops/elementwise.ts'
@@ -15,24 +15,25 @@ import { layerNorm } from '../ops/norm.ts'
 import { parameter } from '../scope.ts'
 import { ones, zeros } from '../tensor.ts'
 import {
-  asItIs, type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter,
+  asItIs, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter,
 } from './cell.ts'
-import type { LstmState } from './lstm.ts'
+import { gateBiases, type GatedOptions } from './gate-bias.ts'
+import type { LstmGate, LstmState } from './lstm.ts'
 
 /**
  * A layer-normalised LSTM: Ba et al. 2016, supplement. Parameters: weight_ih [4H, D],
  * weight_hh [4H, H], bias [4H] and bias_c [H] (none without bias), gain_ih, gain_hh [4H], gain_c [H]; the
  * blocks of 4H are i f g o.
  */
-export function layerNormLstm(options: CellOptions): ProjectedCell<LstmState> {
-  checkCellOptions('layerNormLstm', options)
+export function layerNormLstm(options: GatedOptions<LstmGate>): ProjectedCell<LstmState> {
+  checkCellOptions('layerNormLstm', options, ['gateBias'])
   const { inputs: D, hidden: H, bias: withBias = true, device, rng } = options
   const weight_ih = uniformParameter([4 * H, D], 1 / Math.sqrt(H), device, rng)
   const weight_hh = uniformParameter([4 * H, H], 1 / Math.sqrt(H), device, rng)
   const gain = (size: number) => parameter(() => ones([size], device))
-  const shift = (size: number) => withBias ? parameter(() => zeros([size], device)) : undefined
   const [gain_ih, gain_hh, gain_c] = [gain(4 * H), gain(4 * H), gain(H)]
-  const [bias, bias_c] = [shift(4 * H), shift(H)]
+  const [bias] = gateBiases('layerNormLstm', { input: H, forget: H, cell: H, output: H }, 1, options, 0)
+  const bias_c = withBias ? parameter(() => zeros([H], device)) : undefined
 
   return projectedCell<LstmState>('layerNormLstm', {
     parameters: { weight_ih, weight_hh, bias, gain_ih, gain_hh, gain_c, bias_c },

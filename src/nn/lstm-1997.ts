@@ -10,7 +10,7 @@
 
 import { add, mul, sigmoid } from '../ops/elementwise.ts'
 import { concat, split } from '../ops/move.ts'
-import { checkCellOptions, type ProjectedCell, projectedCell } from './cell.ts'
+import { asItIs, checkCellOptions, type ProjectedCell, projectedCell } from './cell.ts'
 import type { LstmState } from './lstm.ts'
 import {
   BLOCK_OPTIONS, type MemoryBlockOptions, memoryBlocks, squashIn, squashOut,
@@ -40,14 +40,15 @@ export function lstm1997(options: Lstm1997Options): ProjectedCell<LstmState> {
     sizes: { h: H, c: H, ...(gateFeedback && { gates: 2 * N }) },
     device,
     project, // [..., B, 2N + H]
-    advance(input, { h, c, gates: before }) {
-      const nets = sums(input, gateFeedback ? concat([h, before], 1) : h)
+    advance(input, { h, c, gates: before }, { weight_hh: U, seen = asItIs, written = asItIs }) {
+      const nets = sums(input, gateFeedback ? concat([seen(h), before], 1) : seen(h), U)
       const [toGates, toCells] = split(nets, [2 * N, H], 1)
       const gates = sigmoid(toGates)
       const [yIn, yOut] = split(gates, [N, N], 1)
-      const s = add(c, mul(forCells(yIn), squashIn(toCells)))
+      const s = add(c, mul(forCells(yIn), written(squashIn(toCells))))
       const y = mul(forCells(yOut), squashOut(s))
       return { output: y, state: { h: y, c: s, ...(gateFeedback && { gates }) } }
     },
+    changeable: ['weight_hh', 'seen', 'written'],
   })
 }

@@ -10,7 +10,7 @@
 
 import { add, mul, sigmoid } from '../ops/elementwise.ts'
 import { split } from '../ops/move.ts'
-import { checkCellOptions, type ProjectedCell, projectedCell } from './cell.ts'
+import { asItIs, checkCellOptions, type ProjectedCell, projectedCell } from './cell.ts'
 import type { LstmState } from './lstm.ts'
 import {
   BLOCK_OPTIONS, type MemoryBlockOptions, memoryBlocks, squashIn, squashOut,
@@ -37,12 +37,13 @@ export function lstm2000(options: Lstm2000Options): ProjectedCell<LstmState> {
     sizes: { h: H, c: H },
     device,
     project, // [..., B, 3N + H]
-    advance(input, { h, c }) {
-      const [toGates, toCells] = split(sums(input, h), [3 * N, H], 1)
+    advance(input, { h, c }, { weight_hh: U, seen = asItIs, written = asItIs }) {
+      const [toGates, toCells] = split(sums(input, seen(h), U), [3 * N, H], 1)
       const [yIn, yF, yOut] = split(sigmoid(toGates), [N, N, N], 1)
-      const s = add(mul(forCells(yF), c), mul(forCells(yIn), squashIn(toCells)))
+      const s = add(mul(forCells(yF), c), mul(forCells(yIn), written(squashIn(toCells))))
       const y = mul(forCells(yOut), squashOut(s))
       return { output: y, state: { h: y, c: s } }
     },
+    changeable: ['weight_hh', 'seen', 'written'],
   })
 }

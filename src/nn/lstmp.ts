@@ -55,14 +55,14 @@ export function lstmp(options: LstmpOptions): ProjectedCell<LstmState> {
     sizes: { h: R, c: H },
     device,
     project: (x) => affine(x, weight_ih, sumOf(bias_ih, bias_hh)), // [..., B, 4H]
-    advance(input, { h, c }, { weight_hh: U = weight_hh, written = asItIs }) {
-      const sums = add(input, matmul(h, U, { transposeB: true })) // [B, 4H]
+    advance(input, { h, c }, { weight_hh: U = weight_hh, seen = asItIs, written = asItIs }) {
+      const sums = add(input, matmul(seen(h), U, { transposeB: true })) // [B, 4H]
       const { shown, next } = withPeepholes(sums, c, weight_ch, written)
       const r = matmul(shown, weight_hr, { transposeB: true }) // [B, R]
       const p = weight_hp && matmul(shown, weight_hp, { transposeB: true }) // [B, P]
       return { output: p ? concat([r, p], 1) : r, state: { h: r, c: next } }
     },
-    changeable: ['weight_hh', 'written'],
+    changeable: ['weight_hh', 'seen', 'written'],
     ...(P === 0 && {
       fused: {
         kind: 'peephole', weight_hh, weight_ch, weight_hr,

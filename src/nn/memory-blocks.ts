@@ -36,7 +36,7 @@ interface MemoryBlocks {
   /** x [..., B, D] -> [..., B, rows] */
   project(x: Tensor): Tensor
   /** the sums of all gates and cells [B, rows], from what the units were one step before [B, sources] */
-  sums(projected: Tensor, before: Tensor): Tensor
+  sums(projected: Tensor, before: Tensor, weight_hh?: Tensor): Tensor
   /** a gate of each block [B, N] as one of each cell [B, H] */
   forCells(gate: Tensor): Tensor
 }
@@ -61,8 +61,8 @@ export function memoryBlocks<G extends string>(
     blocks: N,
     rows,
     project: (x) => affine(x, weight_ih, bias_ih && !cellBias ? pad(bias_ih, 0, 0, rows) : bias_ih),
-    sums: (projected, before) =>
-      add(projected, matmul(truncated ? detach(before) : before, weight_hh, { transposeB: true })),
+    sums: (projected, before, U = weight_hh) =>
+      add(projected, matmul(truncated ? detach(before) : before, U, { transposeB: true })),
     forCells(gate) {
       const B = gate.shape[0]
       return S === 1 ? gate : reshape(broadcastTo(reshape(gate, [B, N, 1]), [B, N, S]), [B, H])

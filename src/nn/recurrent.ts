@@ -3,6 +3,7 @@
 //   layer k     reads the outputs of layer k-1; with two directions these are [forward; reverse], 2H wide
 //   parameters  weight_ih_l{k}{_reverse}  weight_hh_...  bias_ih_...  bias_hh_...  weight_hr_... (projection)
 //   state       h [L * directions, B, H], layer by layer, forward before reverse; an LSTM's c beside it
+//   skip        each layer reads [x; outputs below], and the outputs of all are shown: sequence-layers.ts
 //
 // Dropout falls between layers, not after the last (Zaremba et al. 2014), and only when a generator is passed
 // to the call. Next: train/language-model.ts.
@@ -16,11 +17,12 @@ import { dispose, type Tensor, zeros } from '../tensor.ts'
 import { type CellOptions, checkCellOptions, type ProjectedCell } from './cell.ts'
 import type { MakeCell } from './cells.ts'
 import { elman, type Nonlinearity, nonlinearityNamed } from './elman.ts'
+import type { GateBias } from './gate-bias.ts'
 import { gru } from './gru.ts'
 import { checkProjection, lstm } from './lstm.ts'
 import { regularised, type Regularisers } from './regularised.ts'
 import type { SequenceLayer, SequenceOptions } from './sequence-layers.ts'
-import { chained, stream } from './stream.ts'
+import { chained, skipping, stream } from './stream.ts'
 import { lowestLayer, unroll, unrollBoth } from './unroll.ts'
 
 export interface RecurrentOptions extends CellOptions {
@@ -29,6 +31,10 @@ export interface RecurrentOptions extends CellOptions {
   /** L; 1 by default */
   layers?: number
   bidirectional?: boolean
+  /** whether every layer reads x too, and every layer's outputs are shown: Graves 2013, section 2 */
+  skip?: boolean
+  /** what the biases of gates start at, in every layer, such as { forget: 1 } for an LSTM; gate-bias.ts */
+  gateBias?: GateBias<string>
   /** probability of dropping a value between two layers; needs a generator at the call to have an effect */
   dropout?: number
   /** P < H, LSTM only: h is projected to P values */
@@ -46,7 +52,7 @@ export interface RecurrentOptions extends CellOptions {
 const KINDS = ['RNN', 'LSTM', 'GRU'] as const
 const OWN_OPTIONS = [
   'kind', 'layers', 'bidirectional', 'dropout', 'projection', 'nonlinearity', 'batchFirst',
-  'variational', 'regularisers',
+  'variational', 'regularisers', 'skip', 'gateBias',
 ] as const
 
 /** The parts of the cell's state, of all layers: h [L * directions, B, H or P], for an LSTM c beside it */
@@ -58,7 +64,7 @@ export interface RecurrentState {
 export type RunOptions = SequenceOptions<RecurrentState>
 
 /**
- * xs [T, B, inputs] -> outputs [T, B, directions * (P or H)];
+ * xs [T, B, inputs] -> outputs [T, B, directions * (P or H)], with skip [T, B, L * directions * (P or H)];
  * a single sequence [T, inputs] works too, without B throughout.
  */
 export type Recurrent = SequenceLayer<RecurrentState>
@@ -71,8 +77,8 @@ function makeCell(options: RecurrentOptions, inputs: number): AnyCell {
 }
 
 function plainCell(options: RecurrentOptions, inputs: number): AnyCell {
-  const { kind, hidden, bias, projection, nonlinearity, device, rng } = options
-  const common = { inputs, hidden, bias, device, rng }
+  const { kind, hidden, bias, projection, nonlinearity, gateBias, device, rng } = options
+  const common = { inputs, hidden, bias, device, rng, ...(gateBias && { gateBias }) }
   if (typeof kind === 'function') return kind(common)
   if (kind === 'LSTM') return lstm({ ...common, projection })
   return kind === 'GRU' ? gru(common) : elman({ ...common, nonlinearity })
@@ -92,6 +98,7 @@ function checkOptions(options: RecurrentOptions): void {
   checkCount('recurrent: layers', layers)
   if (!(dropout >= 0 && dropout < 1)) refuse(`dropout is ${dropout}; it must lie in [0, 1)`)
   if (projection && kind !== 'LSTM') refuse(`projection is for the LSTM; kind is ${nameOf(kind)}`)
+  if (options.gateBias && kind === 'RNN') refuse('gateBias is for cells with gates; kind is RNN')
   if (nonlinearity && kind !== 'RNN') refuse(`nonlinearity is for the RNN; kind is ${nameOf(kind)}`)
   checkProjection('recurrent', projection, hidden)
   nonlinearityNamed('recurrent', nonlinearity ?? 'tanh')
@@ -103,7 +110,8 @@ function checkOptions(options: RecurrentOptions): void {
  */
 export function recurrent(options: RecurrentOptions): Recurrent {
   checkOptions(options)
-  const { layers: L = 1, bidirectional = false, dropout: p = 0, batchFirst = false, device } = options
+  const { layers: L = 1, bidirectional = false, skip = false, batchFirst = false, device } = options
+  const { dropout: p = 0 } = options
   const drop = options.variational ? lockedDropout : dropout
   const directions = bidirectional ? (['forward', 'reverse'] as const) : (['forward'] as const)
   const parameters: Record<string, Tensor> = {}
@@ -111,8 +119,8 @@ export function recurrent(options: RecurrentOptions): Recurrent {
   for (let layer = 0; layer < L; layer++) {
     for (const direction of directions) {
       const below = cells.at(-1)
-      const width = layer === 0 || !below ? options.inputs : below.outputs * directions.length
-      const cell = makeCell(options, width)
+      const width = layer === 0 || !below ? 0 : below.outputs * directions.length
+      const cell = makeCell(options, width === 0 ? options.inputs : width + (skip ? options.inputs : 0))
       cells.push(cell)
       const suffix = `_l${layer}${direction === 'reverse' ? '_reverse' : ''}`
       for (const [name, x] of Object.entries(cell.parameters)) parameters[name + suffix] = x
@@ -144,18 +152,20 @@ export function recurrent(options: RecurrentOptions): Recurrent {
     const lowest = lowestLayer(place)
     const initial = takeApart(state, xs.shape[1])
     const finals: RecurrentState[] = []
-    let inputs = xs
+    const shown: Tensor[] = [] // the outputs of each layer, [T, B, directions * (P or H)]
     for (let layer = 0; layer < L; layer++) {
-      const dropped = layer > 0 && p > 0 && rng ? drop(inputs, p, rng) : inputs
+      const below = layer === 0 ? xs : shown[layer - 1]
+      const dropped = layer > 0 && p > 0 && rng ? drop(below, p, rng) : below
+      const inputs = layer > 0 && skip ? concat([xs, dropped], -1) : dropped
       const how = { lengths, layer: lowest + layer, rng }
       const k = layer * directions.length
       const sides = bidirectional
-        ? unrollBoth([cells[k], cells[k + 1]], dropped, [initial[k], initial[k + 1]], how)
-        : [unroll(cells[k], dropped, initial[k], how)]
+        ? unrollBoth([cells[k], cells[k + 1]], inputs, [initial[k], initial[k + 1]], how)
+        : [unroll(cells[k], inputs, initial[k], how)]
       finals.push(...sides.map((side) => side.state))
-      inputs = bidirectional ? concat(sides.map(({ outputs }) => outputs), -1) : sides[0].outputs
+      shown.push(bidirectional ? concat(sides.map(({ outputs }) => outputs), -1) : sides[0].outputs)
     }
-    return { outputs: inputs, state: join(finals) }
+    return { outputs: skip && L > 1 ? concat(shown, -1) : shown[L - 1], state: join(finals) }
   }
 
   /** Brings the accepted layouts to [T, B, D] and the results back. */
@@ -179,15 +189,17 @@ export function recurrent(options: RecurrentOptions): Recurrent {
     }
   }
 
+  const outputs = cells[0].outputs * directions.length * (skip ? L : 1)
+  const chain = { join, split: (given: RecurrentState) => takeApart(given, 1), outputs }
   const streamed = (state?: RecurrentState) => chained<RecurrentState>(
-    cells.map((cell) => stream(cell)), state, { join, split: (given) => takeApart(given, 1) })
+    cells.map((cell) => stream(cell)), state, skip ? { ...chain, wire: skipping } : chain)
 
   return Object.assign(run, {
     ...(!bidirectional && { stream: streamed }),
     parameters,
     inputs: options.inputs,
     layers: L,
-    outputs: cells[0].outputs * directions.length,
+    outputs,
     initial: (batch: number) =>
       Object.fromEntries(names.map((name) => [name, zeros([cells.length, batch, sizes[name]], device)])),
   })

@@ -13,9 +13,10 @@ import type { Device } from '../device.ts'
 import { add, mul, where } from '../ops/elementwise.ts'
 import { dropout } from '../ops/dropout.ts'
 import type { Random } from '../random.ts'
+import { unowned } from '../scope.ts'
 import type { Shape } from '../shape.ts'
 import { checkOptionNames } from '../suggest.ts'
-import { ones, type Tensor } from '../tensor.ts'
+import { dispose, ones, type Tensor } from '../tensor.ts'
 import { type Changes, type Named, type ProjectedCell, type Step } from './cell.ts'
 
 /** Probabilities, each in [0, 1); 0, the default, for none. */
@@ -67,7 +68,7 @@ function drawn<S extends Named>(
   const { inputDropout = 0, stateDropout = 0, weightDrop = 0, recurrentDropout = 0 } = options
   const { device } = cell.parameters.weight_ih
   const onInputs = inputDropout ? mask([B, cell.inputs], inputDropout, device, rng) : undefined
-  const onStates = stateDropout ? mask([B, cell.outputs], stateDropout, device, rng) : undefined
+  const onStates = stateDropout ? mask([B, partsOf(cell).h], stateDropout, device, rng) : undefined
   const changes: Changes = {
     ...(onStates && { seen: (h: Tensor) => mul(h, onStates) }),
     ...(weightDrop && { weight_hh: dropout(cell.parameters.weight_hh, weightDrop, rng) }),
@@ -135,7 +136,15 @@ function checkPlaces<S extends Named>(cell: ProjectedCell<S>, options: Regularis
     if (!options[key as keyof typeof NEEDS] || changeable.includes(change)) continue
     refuse(key, `this cell has no place for it; its steps take ${changeable.join(', ') || 'no changes'}`)
   }
-  const parts = Object.keys(cell.initial(1))
-  if (options.zoneout && !parts.includes('h')) refuse('zoneout', 'this cell has no h in its state')
-  if (options.zoneoutCell && !parts.includes('c')) refuse('zoneoutCell', 'this cell has no c in its state')
+  const parts = partsOf(cell)
+  if (options.zoneout && !parts.h) refuse('zoneout', 'this cell has no h in its state')
+  if (options.zoneoutCell && !parts.c) refuse('zoneoutCell', 'this cell has no c in its state')
+}
+
+/** The size of each part of a cell's state: of h, c, ... */
+function partsOf<S extends Named>(cell: ProjectedCell<S>): { readonly [part: string]: number } {
+  const state = unowned(() => cell.initial(1))
+  const sizes = Object.entries(state).map(([part, x]) => [part, x.shape[1]] as const)
+  dispose(state)
+  return Object.fromEntries(sizes)
 }

@@ -11,6 +11,7 @@ import { checkThat, UnrolledError } from '../check.ts'
 import type { Device } from '../device.ts'
 import type { Cell } from '../nn/cell.ts'
 import { type CellName, CELLS, cells } from '../nn/cells.ts'
+import type { GateBias } from '../nn/gate-bias.ts'
 import { embedding, type Layer, linear, parameters } from '../nn/linear.ts'
 import { recurrent } from '../nn/recurrent.ts'
 import { REGULARISERS, type Regularisers } from '../nn/regularised.ts'
@@ -32,11 +33,13 @@ export interface LanguageModelForm extends Readonly<Regularisers> {
   readonly embed: number
   readonly hidden: number
   readonly layers: number
+  /** whether each layer reads the vectors too, and the head each layer: Graves 2013, section 2 */
+  readonly skip?: boolean
   /** the probability of dropping a value on its way up: into the first layer, between layers, to the head */
   readonly dropout: number
   /** whether those are the same for all steps of a window: Gal and Ghahramani 2016 */
   readonly variational?: boolean
-  /** whether the head's weight is the embedding's, one parameter with two uses; needs embed = hidden */
+  /** whether the head's weight is the embedding's, one parameter with two uses; needs vectors as wide as y */
   readonly tied?: boolean
 }
 
@@ -113,29 +116,43 @@ export function sequenceModel(parts: SequenceModelParts): SequenceModel {
 /**
  * Builds a language model with fresh parameters, each as its layer draws it: PyTorch's defaults. A tied one
  * is drawn as the head's: an embedding's, normal with deviation 1, would make the logits far too large.
+ * `gateBias` is what the biases of gates start at, in every layer: { forget: 1 }.
  * @throws UnrolledError for a form that makes no sense
  */
 export function languageModel(
-  form: LanguageModelForm, options: { device: Device, rng: Random },
+  form: LanguageModelForm, options: { device: Device, rng: Random, gateBias?: GateBias<string> },
 ): LanguageModel {
-  const { cell, symbols, embed, hidden, layers, dropout, variational, tied = false } = form
-  const { device, rng } = options
+  const { cell, symbols, embed, hidden, layers, skip = false, dropout, variational, tied = false } = form
+  const { device, rng, gateBias } = options
+  const width = seenByHead(form)
   if (!CELLS.includes(cell)) {
     throw new UnrolledError(`language model: cell is ${String(cell)}; it must be one of ${CELLS.join(', ')}`)
   }
-  if (tied && embed !== hidden) {
-    throw new UnrolledError(`language model: embed is ${embed}, hidden is ${hidden}; with tied weights ` +
+  if (tied && embed !== width) {
+    const seen = skip ? 'layers x hidden' : 'hidden'
+    throw new UnrolledError(`language model: embed is ${embed}, ${seen} is ${width}; with tied weights ` +
       'they must be equal')
   }
-  const shared = tied ? linear({ inputs: hidden, outputs: symbols, device, rng }) : undefined
+  const shared = tied ? linear({ inputs: width, outputs: symbols, device, rng }) : undefined
   const vectors = embedding({ symbols, dimensions: embed, weight: shared?.parameters.weight, device, rng })
-  const asked = REGULARISERS.filter((key) => form[key]).map((key) => [key, form[key]])
-  const regularisers = asked.length > 0 ? Object.fromEntries(asked) as Regularisers : undefined
+  const regularisers = regularisersOf(form)
   const rnn = recurrent({
-    kind: cells[cell], inputs: embed, hidden, layers, dropout, variational, regularisers, device, rng,
+    kind: cells[cell], inputs: embed, hidden, layers, skip, dropout, variational, regularisers, gateBias,
+    device, rng,
   })
-  const head = shared ?? linear({ inputs: hidden, outputs: symbols, device, rng })
+  const head = shared ?? linear({ inputs: width, outputs: symbols, device, rng })
   return { form, ...sequenceModel({ embedding: vectors, rnn, head, dropout, variational }) }
+}
+
+/** What the form asks to be dropped inside the cells; undefined for nothing. */
+export function regularisersOf(form: Readonly<Regularisers>): Regularisers | undefined {
+  const asked = REGULARISERS.filter((key) => form[key]).map((key) => [key, form[key]])
+  return asked.length > 0 ? Object.fromEntries(asked) as Regularisers : undefined
+}
+
+/** How many values the head sees in each step: with skip connections those of all layers. */
+export function seenByHead({ hidden, layers, skip = false }: LanguageModelForm): number {
+  return skip ? layers * hidden : hidden
 }
 
 /** The same net as training runs it: with dropout, drawn from the generator. */

@@ -7,14 +7,15 @@ import type { Chart } from '../chart.ts'
 import { composed } from '../../context.ts'
 import type { Named, ProjectedCell } from '../../nn/cell.ts'
 import { cells, type MakeCell } from '../../nn/cells.ts'
+import { regularised } from '../../nn/regularised.ts'
 import { unroll } from '../../nn/unroll.ts'
 import { gather } from '../../ops/gather.ts'
-import { slice } from '../../ops/move.ts'
+import { concat, slice } from '../../ops/move.ts'
 import { random } from '../../random.ts'
 import { unowned } from '../../scope.ts'
 import { Tape } from '../../tape.ts'
 import { dispose, type Tensor } from '../../tensor.ts'
-import type { LanguageModel } from '../../train/language-model.ts'
+import { type LanguageModel, regularisersOf } from '../../train/language-model.ts'
 import { jacobianNorms } from '../jacobians.ts'
 import { lastLossFlow } from '../last-loss-flow.ts'
 import { gateName, type RecurrentMatrix, recurrentMatrices } from '../recurrent-matrices.ts'
@@ -168,16 +169,22 @@ async function trainedSaturation(given: Trained): Promise<Part> {
 
 /** Each layer as a cell of its own, and what it reads. */
 function layersOf({ form, parameters }: LanguageModel, symbols: Tensor) {
-  const { cell: kind, embed, hidden, layers } = form
+  const { cell: kind, embed, hidden, layers, skip = false } = form
   const make: MakeCell = cells[kind]
+  const regularisers = regularisersOf(form) // zoneout has a part in evaluation too: its expectation
   const found: { cell: ProjectedCell<Named>, xs: Tensor }[] = []
-  let xs = unowned(() => gather(parameters.get('embedding.weight')!, symbols)) // [T, B, embed]
+  const vectors = unowned(() => gather(parameters.get('embedding.weight')!, symbols)) // [T, B, embed]
+  let xs = vectors
   for (let k = 0; k < layers; k++) {
-    const inputs = k === 0 ? embed : found[k - 1].cell.outputs
+    const inputs = k === 0 ? embed : found[k - 1].cell.outputs + (skip ? embed : 0)
     const cell = make({ inputs, hidden, device: float64(), rng: random(0) })
     for (const [name, x] of Object.entries(cell.parameters)) x.assign(parameters.get(`rnn.${name}_l${k}`)!)
-    found.push({ cell, xs })
-    if (k + 1 < layers) xs = unowned(() => unroll(cell, found[k].xs).outputs)
+    found.push({ cell: regularisers ? regularised(cell, regularisers) : cell, xs })
+    if (k + 1 === layers) break
+    xs = unowned(() => {
+      const { outputs } = unroll(found[k].cell, found[k].xs)
+      return skip ? concat([vectors, outputs], -1) : outputs
+    })
   }
   return found
 }
