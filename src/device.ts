@@ -135,20 +135,20 @@ export interface Device {
 // The second table. Each of these ops has a composed form, which is its definition; a device may lack them.
 
 /** How a unit of a cell computes: each is a file of its own (cpu/gates-*.ts, kernels/gates_*.wgsl). */
-export type GateKind = 'tanh' | 'relu' | 'sigmoid' | 'lstm' | 'peephole' | 'coupled' | 'gru'
+export type GateKind =
+  'tanh' | 'relu' | 'sigmoid' | 'lstm' | 'peephole' | 'coupled' | 'gru' | 'gruBefore' | 'gruChung'
 
 /** A cell's run over a sequence: its weights, its input, its first state. */
 export interface Run {
   /** x W^T + b of all steps [T, B, G H] */
   readonly projected: View
-  /** [G H, O] */
+  /** [G H, O], and [P, H] */
   readonly weight: View
+  readonly projection: View | null
   /** [G H], for a cell whose gates need u_t with a bias of its own */
   readonly bias: View | null
   /** [3 H], what the gates i, f and o of each unit take of its c, for a peephole lstm */
   readonly peepholes: View | null
-  /** [P, H] */
-  readonly projection: View | null
   /** the state before the first step [B, O], and [B, H] if the cell has a c */
   readonly h: View
   readonly c: View | null
@@ -161,6 +161,7 @@ export interface Run {
  *   m_t, c_t = gates(projected_t, u_t, h_{t-1}, c_{t-1})  [B, H] each, unit by unit; c for lstms only
  *   h_t      = m_t, or with a projection m_t projection^T
  * Where t >= lengths_b, sequence b stands still: h_t = h_{t-1}, c_t = c_{t-1}.
+ * Of gruBefore and gruChung the last H of u_t come of r ⊙ h_{t-1} in place of h_{t-1}; r is their first gate.
  * S runs go side by side, none of which sees another: the two directions of a layer.
  */
 export interface Recurrence {
@@ -182,13 +183,12 @@ export interface Recurrence {
  * (reverse: reads the second, writes the first).
  */
 export interface RecurrenceTrace {
-  /** [S, T + 1, B, O] */
+  /** [S, T + 1, B, O], and [S, T + 1, B, H] */
   readonly h: Memory
-  /** [S, T + 1, B, H] */
   readonly c: Memory | null
   /** for backward only: the gates' values, if the kind saves n of a unit [S, T, B, n H] */
   readonly gates: Memory | null
-  /** for backward only, with a projection: m [S, T, B, H] */
+  /** for backward only [S, T, B, H]: with a projection, m; of gruBefore and gruChung, r ⊙ h_{t-1} */
   readonly shown: Memory | null
 }
 
@@ -215,13 +215,14 @@ export interface RecurrenceGradients {
 }
 
 export interface FusedOps {
+  /** what a recurrence can be of here; the steps of other cells are composed */
+  readonly kinds: readonly GateKind[]
   /** `save` says whether backward will follow; without it, gates and shown are null. */
   recurrenceForward(recurrence: Recurrence, save: boolean): RecurrenceTrace
   /**
    * Backwards through the steps. With d(h_t) = dy_t + what step t + 1 hands back, the gates' derivatives give
    * d(u_t), d(projected_t), d(c_{t-1}); d(u_t) weight goes on to d(h_{t-1}). At a step at which sequence b
-   * stands still, d(u) and d(projected) are 0, and d(h), d(c) pass.
-   * @param given for each run
+   * stands still, d(u) and d(projected) are 0, and d(h), d(c) pass. `given` has one for each run.
    */
   recurrenceBackward(
     recurrence: Recurrence, trace: RecurrenceTrace, given: readonly RunGradients[],

@@ -7,7 +7,7 @@ import { cellTable } from '../src/cli/gradcheck-cells.ts'
 import { composed } from '../src/context.ts'
 import { cpu } from '../src/cpu/device.ts'
 import type { Device } from '../src/device.ts'
-import type { Named, ProjectedCell } from '../src/nn/cell.ts'
+import type { CellOptions, Named, ProjectedCell } from '../src/nn/cell.ts'
 import { cells } from '../src/nn/cells.ts'
 import { contextAsInput, elman } from '../src/nn/elman.ts'
 import { gru } from '../src/nn/gru.ts'
@@ -113,7 +113,7 @@ for (const { name, device, tolerance } of here) {
   test(`${name}: layers of cells`, async () => {
     const rng = random(4)
     const common = { inputs: 5, hidden: 6, layers: 3, device, rng }
-    for (const kind of ['RNN', 'LSTM', 'GRU', cells.coupled, cells.jordan] as const) {
+    for (const kind of ['RNN', 'LSTM', 'GRU', cells.coupled, cells['gru-chung'], cells.jordan] as const) {
       await layerIs(recurrent({ ...common, kind }), device, tolerance, `recurrent ${String(kind)}`)
     }
     await layerIs(recurrent({ ...common, kind: 'LSTM', projection: 2 }), device, tolerance, 'projection')
@@ -163,19 +163,25 @@ for (const { name, device, tolerance } of here) {
 
 test('the cpu gives the bits of the whole sequence', async () => {
   for (const device of [cpu(), cpu({ precision: 'float64' })]) {
-    for (const make of [elman, lstm, gru, cells.peephole, cells.coupled]) {
+    for (const make of [elman, lstm, gru, cells.peephole, cells.coupled, cells['gru-before'], cells.lstmp]) {
       await cellIs(make({ inputs: 6, hidden: 9, device, rng: random(3) }), device, 0, make.name)
     }
   }
 })
 
+type Common = Omit<CellOptions, 'hidden'>
+
 test('two threads, which share a large step, give the bits of one', async () => {
-  const [D, H] = [523, 509] // 4 H (D + H) / 10 lies above SHARED_WORK of simd/jobs.ts
+  const D = 523
+  const makes = [ // G H (D + H) / 10 lies above SHARED_WORK of simd/jobs.ts
+    (o: Common) => lstm({ ...o, hidden: 509 }), (o: Common) => lstm({ ...o, hidden: 509, projection: 508 }),
+    (o: Common) => cells['gru-before']({ ...o, hidden: 709 }),
+  ]
   const opened = [await openSimd({ threads: 1 }), await openSimd({ threads: 2 })]
   const x = random(2).normal(D)
-  for (const projection of [0, 508]) {
+  for (const make of makes) {
     const [one, two] = opened.map((device) => {
-      const reader = lstm({ inputs: D, hidden: H, projection, device, rng: random(1) }).stream()
+      const reader = make({ inputs: D, device, rng: random(1) }).stream()
       for (let t = 0; t < 5; t++) reader.step(x)
       return Array.from(reader.step(x))
     })

@@ -17,9 +17,11 @@ export const device: Device = cpu({ precision: 'float64' })
 /** Every cell in every form that its options allow: the rows of `unrolled gradcheck`. */
 export const everyCell = cellTable.map(({ cell, variant, make }) => ({ name: `${cell}, ${variant}`, make }))
 
-/** Those of them that a fused op can do all steps of at once. */
-export const fusedRows = cellTable.filter(({ make }) =>
+/** Those of them that a fused op of a device can do all steps of at once. */
+export const fusedRowsOn = (device: Device) => cellTable.filter(({ make }) =>
   make({ inputs: 1, hidden: 3, device, rng: random(1) }).advance.sequence)
+
+export const fusedRows = fusedRowsOn(device)
 
 /** Normal numbers that belong to nobody. */
 export function normal(seed: number, ...shape: number[]): Tensor {

@@ -100,6 +100,11 @@ test('parts that do not fit are refused', () => {
   bad({ kind: 'peephole' }, `kind is peephole; ${peepholes}`)
   bad({ kind: 'peephole', weight_ch: normal(5, 6), bias_hh: normal(5, 8) }, `kind is peephole; ${peepholes}`)
   bad({ kind: 'peephole', weight_ch: normal(5, 8) }, 'weight_ch is [8]; it must be [6]')
+  const gru = {
+    kind: 'gruChung', projected: normal(1, 3, 2, 6), weight_hh: normal(2, 6, 2), bias_hh: normal(3, 6),
+    c: undefined,
+  } as const
+  bad(gru, 'kind is gruChung; it takes no bias_hh (put it into projected)')
   const lengths = tensor([1, 2, 3], { dtype: 'int32', device })
   refused(() => recurrence(parts, { lengths }), 'recurrence: lengths is [3]; it must be [2]')
 })

@@ -22,12 +22,12 @@ import { untracked } from '../src/scope.ts'
 import { Tape } from '../src/tape.ts'
 import { dispose, full, leaves, type Tensor, tensor, type Tree } from '../src/tensor.ts'
 import { gpu } from './devices.ts'
-import { energy, fusedRows, values } from './every-cell.ts'
+import { energy, fusedRowsOn, values } from './every-cell.ts'
 import { difference } from './golden-numbers.ts'
 
 const test = suite('gpu: fused recurrence')
 const TOLERANCE = 1e-5
-const cells = fusedRows
+const cells = fusedRowsOn(gpu)
 const single = cpu()
 
 function normal(device: Device, seed: number, ...shape: number[]): Tensor {

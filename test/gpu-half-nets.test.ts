@@ -22,7 +22,7 @@ import { parameter, untracked } from '../src/scope.ts'
 import { Tape } from '../src/tape.ts'
 import { dispose, type Tensor, tensor } from '../src/tensor.ts'
 import { adam } from '../src/train/optimizers.ts'
-import { energy, fusedRows, values } from './every-cell.ts'
+import { energy, fusedRowsOn, values } from './every-cell.ts'
 import { testAdapter } from './gpu-adapter.ts'
 import { difference } from './golden-numbers.ts'
 
@@ -33,7 +33,7 @@ const unpacked = await openGpu({ ...testAdapter, weights: 'float16' }, { native:
 const hasNative = unpacked.gpu.features.has('shader-f16')
 const devices = [unpacked, ...(hasNative ? [await openGpu({ ...testAdapter, weights: 'float16' })] : [])]
 if (!hasNative) console.log(`${unpacked.name} has no shader-f16: float16 is only unpacked here`)
-const cells = fusedRows
+const cells = fusedRowsOn(unpacked)
 
 const normal = (device: Device, seed: number, ...shape: number[]): Tensor =>
   parameter(() => tensor(random(seed).normal(shape.reduce((n, size) => n * size, 1)), { shape, device }))

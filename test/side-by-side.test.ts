@@ -18,7 +18,7 @@ import { untracked } from '../src/scope.ts'
 import { Tape } from '../src/tape.ts'
 import { leaves, type Tensor, tensor, type Tree } from '../src/tensor.ts'
 import { devices, judge } from './devices.ts'
-import { energy, fusedRows, refused, values } from './every-cell.ts'
+import { energy, fusedRows, fusedRowsOn, refused, values } from './every-cell.ts'
 import { difference } from './golden-numbers.ts'
 import { testAdapter } from './gpu-adapter.ts'
 
@@ -66,7 +66,7 @@ const statesOf = (pair: Pair, B: number) => pair.flatMap((cell, s) =>
   leaves(cell.initial(B)).map((x, k) => normal(x.device, 3 + 2 * s + k, ...x.shape)))
 
 for (const { name, device } of devices) {
-  for (const { cell, variant, make } of fusedRows) {
+  for (const { cell, variant, make } of fusedRowsOn(device)) {
     test(`${name}: ${cell}, ${variant}: one op for both directions, the same bits`, async () => {
       const small = [[5, 3, 2, 4, [3, 5, 1]], [1, 1, 1, 3, [1]], [4, 9, 3, 33, undefined]] as const
       const large = [[3, 5, 5, 65, [3, 1, 2, 3, 1]], [2, 17, 3, 128, undefined]] as const

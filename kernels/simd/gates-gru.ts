@@ -5,7 +5,7 @@
 //   backward   dn = dm (1 - z),  dz = dm (h_{t-1} - n),  dh_{t-1} = dm z, past the product
 //              through tanh' = 1 - n^2 to x_n, from there to u_n (times r) and to r (times u_n)
 //
-// CPU twin: src/cpu/gates-gru.ts. Next: gates-elman.ts.
+// CPU twin: src/cpu/gates-gru.ts. Next: gates-gru-before.ts.
 
 import { add, mul, oneMinus, Row, sub } from './gates'
 import { put } from './lanes'

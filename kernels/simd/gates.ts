@@ -18,6 +18,8 @@ export class Row {
   c: usize
   /** peepholes [3 H] */
   p: usize
+  /** of a kind whose candidate has a product of its own: what that takes [H]; what it gives is in u */
+  seen: usize
   /** backward: d(m) [H], read; d(projected) and d(u) [G H], written; d(c) [H], both */
   dm: usize
   dx: usize
@@ -25,6 +27,8 @@ export class Row {
   dc: usize
   /** backward: what reaches h before the step past the product [H] */
   pass: usize
+  /** backward: d(seen) [H], read */
+  dseen: usize
 }
 
 @inline

@@ -12,6 +12,7 @@ import { multiplyFew } from './few'
 import { coupledBackward, coupledForward } from './gates-coupled'
 import { elmanBackward, elmanForward } from './gates-elman'
 import { gruBackward, gruForward } from './gates-gru'
+import { candidateBackward, candidateForward, resetBackward, resetForward } from './gates-gru-before'
 import { lstmBackward, lstmForward } from './gates-lstm'
 import { peepholeBackward, peepholeForward } from './gates-peephole'
 import { add, Row } from './gates'
@@ -24,6 +25,8 @@ const LSTM: i32 = 3 // 0 to 2: gates-elman.ts
 const GRU: i32 = 4
 const PEEPHOLE: i32 = 5
 const COUPLED: i32 = 6
+const GRU_BEFORE: i32 = 7
+const GRU_CHUNG: i32 = 8
 
 /** What the host writes down (src/simd/recurrence.ts). Addresses; 0 for what is not there. */
 @unmanaged
@@ -34,17 +37,18 @@ export class Sequence {
   H: i32
   /** the size of h */
   O: i32
-  /** G H */
+  /** G H; and of these how many columns are of the product with h: not those of a candidate that waits */
   width: i32
+  early: i32
   reverse: i32
   /** [B] */
   lengths: usize
-  /** [T, B, G H], [G H, O], [G H], [3 H], [P, H] */
+  /** [T, B, G H], [G H, O], [G H], [3 H]; of a step's second product [O, H]: a projection's, a candidate's */
   projected: usize
   weight: usize
   bias: usize
   peepholes: usize
-  projection: usize
+  second: usize
   /** [T + 1, B, O] and [T + 1, B, H], with the first state in them */
   h: usize
   c: usize
@@ -56,7 +60,7 @@ export class Sequence {
   /** scratch: [B, G H]; packed weights; packed rows, `groupsEach` bytes for each thread */
   u: usize
   panels: usize
-  projectionPanels: usize
+  secondPanels: usize
   groups: usize
   groupsEach: i32
   /** backward: [T, B, O]; d(h_t) [T, B, O] if it is kept, else scratch [B, O] */
@@ -69,7 +73,7 @@ export class Sequence {
   /** the gradient of the last state [B, O]; of c, in the end before the first step [B, H] */
   dhLast: usize
   dc: usize
-  /** scratch [B, H] with a projection; [B, O] where d(h) passes by the product */
+  /** scratch [B, H] with a second product; [B, O] where d(h) passes by the product */
   dm: usize
   pass: usize
   /** whether the gates write to pass */
@@ -88,63 +92,68 @@ function floats(n: i32): usize {
 }
 
 export function recurrenceForward(s: Sequence, thread: i32, threads: i32): void {
-  const B = s.B, H = s.H, O = s.O, width = s.width
-  const panels = panelsOf(width)
+  const B = s.B, H = s.H, O = s.O, width = s.width, early = s.early
+  const panels = panelsOf(early)
   // W^T [O, G H]: its columns are W's rows
-  packPanels(s.panels, s.weight, 4, floats(O), width, O,
+  packPanels(s.panels, s.weight, 4, floats(O), early, O,
     share(panels, thread, threads), shareEnd(panels, thread, threads))
-  if (s.projection && thread == 0) {
-    packPanels(s.projectionPanels, s.projection, 4, floats(H), O, H, 0, panelsOf(O))
-  }
+  if (s.second && thread == 0) packPanels(s.secondPanels, s.second, 4, floats(H), O, H, 0, panelsOf(O))
   if (!meet(threads)) return
   const first = firstRow(B, thread, threads), last = firstRow(B, thread + 1, threads)
   const rows = last - first
   if (rows == 0) return
   const groups = s.groups + <usize>thread * s.groupsEach
+  const u = s.u + floats(first * width)
   const row = changetype<Row>(scratchRow())
   row.H = H
   row.p = s.peepholes
   for (let k = 0; k < s.T; k++) {
     const t = s.reverse ? s.T - 1 - k : k
     const from = s.reverse ? t + 1 : t, to = s.reverse ? t : t + 1
-    const at = s.saves ? t : 0
-    product(groups, s.h + floats((from * B + first) * O), O, rows, s.panels, width, s.bias, 0,
-      s.u + floats(first * width))
+    product(groups, s.h + floats((from * B + first) * O), O, O, rows, s.panels, early, s.bias, 0, u, width)
     for (let b = first; b < last; b++) {
-      if (stands(s, t, b)) {
-        if (s.shown) memory.fill(s.shown + floats((at * B + b) * H), 0, floats(H))
-        if (s.c) memory.copy(s.c + floats((to * B + b) * H), s.c + floats((from * B + b) * H), floats(H))
-        continue
-      }
       pointAt(row, s, t, b)
-      row.m = s.shown ? s.shown + floats((at * B + b) * H) : s.h + floats((to * B + b) * O)
-      if (!s.saves) row.saved = 0
-      forwardOf(row, s.kind)
+      if (stands(s, t, b)) stay(row, s)
+      else forwardOf(row, s.kind)
     }
-    if (s.projection) {
-      product(groups, s.shown + floats((at * B + first) * H), H, rows, s.projectionPanels, O, 0, 0,
-        s.h + floats((to * B + first) * O))
+    if (s.second) {
+      const seen = s.shown + floats(((s.saves ? t * B : 0) + first) * H)
+      const waits = early < width
+      product(groups, seen, H, H, rows, s.secondPanels, O, 0, 0,
+        waits ? u + floats(early) : s.h + floats((to * B + first) * O), waits ? width : O)
+      for (let b = first; waits && b < last; b++) {
+        pointAt(row, s, t, b)
+        if (!stands(s, t, b)) candidateForward(row)
+      }
     }
     if (s.lengths) standStill(s, t, from, to, first, last)
   }
 }
 
-/** The gates of one step and sequence. */
+/** The gates of one step and sequence; all but a candidate that waits for its product. */
 export function forwardOf(row: Row, kind: i32): void {
   if (kind == LSTM) lstmForward(row)
   else if (kind == GRU) gruForward(row)
   else if (kind == PEEPHOLE) peepholeForward(row)
   else if (kind == COUPLED) coupledForward(row)
+  else if (kind >= GRU_BEFORE) resetForward(row, signOf(kind))
   else elmanForward(row, kind)
 }
 
-/** C [rows, N] = start + A [rows, K] B, for rows that lie one after another. */
+/** How a gru with the reset before the product reads its gate z. */
+@inline
+function signOf(kind: i32): f32 {
+  return kind == GRU_CHUNG ? -1 : 1
+}
+
+/** C [rows, N], rows `cRow` numbers apart, = start + A [rows, K] B, rows of A `aRow` numbers apart. */
 function product(
-  groups: usize, a: usize, K: i32, rows: i32, panels: usize, N: i32, start: usize, startRow: usize, c: usize,
+  groups: usize, a: usize, aRow: i32, K: i32, rows: i32, panels: usize, N: i32, start: usize, startRow: usize,
+  c: usize, cRow: i32,
 ): void {
   if (rows == 1) groups = a // one row is its own group
-  else packGroups(groups, a, floats(K), 4, rows, K, 0, groupsOf(rows))
-  multiplyPacked(groups, rows, panels, N, K, start, startRow, c, floats(N))
+  else packGroups(groups, a, floats(aRow), 4, rows, K, 0, groupsOf(rows))
+  multiplyPacked(groups, rows, panels, N, K, start, startRow, c, floats(cRow))
 }
 
 /** Whether sequence b has no step t. */
@@ -157,12 +166,22 @@ function stands(s: Sequence, t: i32, b: i32): bool {
 function pointAt(row: Row, s: Sequence, t: i32, b: i32): void {
   const B = s.B, H = s.H
   const from = s.reverse ? t + 1 : t, to = s.reverse ? t : t + 1
+  const waits = s.early < s.width
+  const at = (s.saves ? t * B : 0) + b
   row.x = s.projected + floats((t * B + b) * s.width)
   row.u = s.u + floats(b * s.width)
-  row.saved = s.saved + floats((t * B + b) * s.savedWidth)
+  row.saved = s.saves || waits ? s.saved + floats(at * s.savedWidth) : 0
   row.hBefore = s.h + floats((from * B + b) * s.O)
   row.cBefore = s.c + floats((from * B + b) * H)
   row.c = s.c + floats((to * B + b) * H)
+  row.seen = s.shown ? s.shown + floats(at * H) : 0
+  row.m = s.second && !waits ? row.seen : s.h + floats((to * B + b) * s.O)
+}
+
+/** c of a sequence that stands is what it was, and what it shows has no part in a gradient of weights. */
+function stay(row: Row, s: Sequence): void {
+  if (s.c) memory.copy(row.c, row.cBefore, floats(s.H))
+  if (row.seen) memory.fill(row.seen, 0, floats(s.H))
 }
 
 /** h of the sequences that have ended (or have not begun, in reverse) is what it was. */
@@ -174,18 +193,17 @@ function standStill(s: Sequence, t: i32, from: i32, to: i32, first: i32, last: i
 }
 
 export function recurrenceBackward(s: Sequence, thread: i32, threads: i32): void {
-  const B = s.B, H = s.H, O = s.O, width = s.width
+  const B = s.B, H = s.H, O = s.O, width = s.width, early = s.early
   const panels = B == 1 ? 0 : panelsOf(O) // for one sequence W is read where it lies
-  packPanels(s.panels, s.weight, floats(O), 4, O, width,
+  packPanels(s.panels, s.weight, floats(O), 4, O, early,
     share(panels, thread, threads), shareEnd(panels, thread, threads))
-  if (s.projection && thread == 0) {
-    packPanels(s.projectionPanels, s.projection, floats(H), 4, H, O, 0, panelsOf(H))
-  }
+  if (s.second && thread == 0) packPanels(s.secondPanels, s.second, floats(H), 4, H, O, 0, panelsOf(H))
   if (!meet(threads)) return
   const first = firstRow(B, thread, threads), last = firstRow(B, thread + 1, threads)
   const rows = last - first
   if (rows == 0) return
   const groups = s.groups + <usize>thread * s.groupsEach
+  const waits = early < width
   const row = changetype<Row>(scratchRow())
   row.H = H
   row.p = s.peepholes
@@ -198,41 +216,48 @@ export function recurrenceBackward(s: Sequence, thread: i32, threads: i32): void
     } else {
       const after = s.reverse ? t - 1 : t + 1 // the step that came after
       const du = s.du + floats((after * B + first) * width)
-      if (B == 1) multiplyFew(du, 0, 4, s.weight, floats(O), 4, dy, 0, dh, 0, 1, width, 0, O)
-      else product(groups, du, width, rows, s.panels, O, dy, floats(O), dh)
+      if (B == 1) multiplyFew(du, 0, 4, s.weight, floats(O), 4, dy, 0, dh, 0, 1, early, 0, O)
+      else product(groups, du, width, early, rows, s.panels, O, dy, floats(O), dh, O)
       if (s.pass) sum(dh, dh, s.pass + floats(first * O), rows * O)
     }
-    if (s.projection) {
-      product(groups, dh, O, rows, s.projectionPanels, H, 0, 0, s.dm + floats(first * H))
+    for (let b = first; waits && b < last; b++) {
+      pointBack(row, s, t, b, dh + floats((b - first) * O))
+      if (!stands(s, t, b)) candidateBackward(row, signOf(s.kind))
+    }
+    if (s.second) {
+      const d = waits ? s.du + floats((t * B + first) * width + early) : dh
+      product(groups, d, waits ? width : O, O, rows, s.secondPanels, H, 0, 0, s.dm + floats(first * H), H)
     }
     for (let b = first; b < last; b++) backThrough(row, s, t, b, dh + floats((b - first) * O))
   }
 }
 
-/** The gates' derivatives of step t and sequence b, given d(h_t). */
+/** The rows of step t and sequence b, given its d(h_t). */
+function pointBack(row: Row, s: Sequence, t: i32, b: i32, dh: usize): void {
+  pointAt(row, s, t, b)
+  row.dseen = s.dm + floats(b * s.H)
+  row.dm = s.second && s.early == s.width ? row.dseen : dh
+  row.dx = s.dx + floats((t * s.B + b) * s.width)
+  row.du = s.du + floats((t * s.B + b) * s.width)
+  row.dc = s.dc + floats(b * s.H)
+  row.pass = s.pass + floats(b * s.O)
+}
+
+/** The gates' derivatives of step t and sequence b, given d(h_t); all but a candidate's. */
 function backThrough(row: Row, s: Sequence, t: i32, b: i32, dh: usize): void {
-  const B = s.B, H = s.H, O = s.O
-  const pass = s.pass + floats(b * O)
-  const dx = s.dx + floats((t * B + b) * s.width), du = s.du + floats((t * B + b) * s.width)
+  pointBack(row, s, t, b, dh)
   if (stands(s, t, b)) {
-    memory.fill(dx, 0, floats(s.width))
-    memory.fill(du, 0, floats(s.width))
-    memory.copy(pass, dh, floats(O))
+    memory.fill(row.dx, 0, floats(s.width))
+    memory.fill(row.du, 0, floats(s.width))
+    memory.copy(row.pass, dh, floats(s.O))
     return
   }
-  pointAt(row, s, t, b)
-  const to = s.reverse ? t : t + 1
-  row.m = s.shown ? s.shown + floats((t * B + b) * H) : s.h + floats((to * B + b) * O)
-  row.dm = s.projection ? s.dm + floats(b * H) : dh
-  row.dx = dx
-  row.du = du
-  row.dc = s.dc + floats(b * H)
-  row.pass = pass
-  if (s.pass && !s.passes) memory.fill(pass, 0, floats(O))
+  if (s.pass && !s.passes) memory.fill(row.pass, 0, floats(s.O))
   if (s.kind == LSTM) lstmBackward(row)
   else if (s.kind == GRU) gruBackward(row)
   else if (s.kind == PEEPHOLE) peepholeBackward(row)
   else if (s.kind == COUPLED) coupledBackward(row)
+  else if (s.kind >= GRU_BEFORE) resetBackward(row)
   else elmanBackward(row, s.kind)
 }
 

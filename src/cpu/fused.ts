@@ -2,8 +2,8 @@
 // and lets recurrence.ts and loss.ts do the arithmetic. Next: recurrence.ts.
 
 import type {
-  FloatArray, FusedOps, LossOps, Memory, NumberArray, Recurrence, RecurrenceGradients, RecurrenceTrace,
-  RunGradients, View,
+  FloatArray, FusedOps, GateKind, LossOps, Memory, NumberArray, Recurrence, RecurrenceGradients,
+  RecurrenceTrace, RunGradients, View,
 } from '../device.ts'
 import { sizeOf } from '../shape.ts'
 import type { StepCell, Stepper } from '../stepper.ts'
@@ -33,10 +33,12 @@ function piece(memory: Memory | null, s: number, S: number): FloatArray | null {
 }
 
 export class CpuFused implements FusedOps {
+  readonly kinds: FusedOps['kinds']
   private readonly device: Lent
 
   constructor(device: Lent) {
     this.device = device
+    this.kinds = Object.keys(device.loops.gatesOf) as GateKind[]
   }
 
   recurrenceForward(recurrence: Recurrence, save: boolean): RecurrenceTrace {
@@ -46,14 +48,14 @@ export class CpuFused implements FusedOps {
   private forward(recurrence: Recurrence, save: boolean, take: Take): RecurrenceTrace {
     const { T, B, H, outputs: O, kind, runs } = recurrence
     const { loops } = this.device
-    const { gates: G, saved: n } = loops.gatesOf[kind]
+    const { gates: G, saved: n, candidate } = loops.gatesOf[kind]
     const S = runs.length
     const steps = S * (save ? T : 1)
     const trace = {
       h: take(S * (T + 1) * B * O),
       c: runs[0].c && take(S * (T + 1) * B * H),
       gates: n > 0 ? take(steps * B * n * H) : null,
-      shown: runs[0].projection && take(steps * B * H),
+      shown: runs[0].projection || candidate ? take(steps * B * H) : null,
     }
     const u = take(B * G * H)
     runs.forEach(({ h, c, reverse }, s) => {
@@ -80,7 +82,7 @@ export class CpuFused implements FusedOps {
   ): RecurrenceGradients {
     const { T, B, H, outputs: O, kind, lengths, runs } = recurrence
     const { loops } = this.device
-    const { gates: G, splits, passes } = loops.gatesOf[kind]
+    const { gates: G, splits, passes, candidate } = loops.gatesOf[kind]
     const S = runs.length
     const { projection } = runs[0]
     const projected = take(S * T * B * G * H)
@@ -88,7 +90,8 @@ export class CpuFused implements FusedOps {
     const outputs = projection && take(S * T * B * O)
     const pass = passes || lengths ? take(S * B * O) : null
     const c = trace.c && take(S * B * H)
-    const [carry, dh, dm] = [take(B * O), outputs ? null : take(B * O), projection && take(B * H)]
+    const [carry, dh] = [take(B * O), outputs ? null : take(B * O)]
+    const dm = projection || candidate ? take(B * H) : null
     given.forEach(({ y, h: dhLast, c: dcLast }, s) => {
       const own = (memory: Memory | null) => piece(memory, s, S)
       this.copy(dhLast, floatsOf(carry)!)
@@ -116,7 +119,8 @@ export class CpuFused implements FusedOps {
     const { inputs: D, H, outputs: O, kind, weight, bias, peepholes, projection } = cell
     const gates = this.device.loops.gatesOf[kind]
     const width = gates.gates * H
-    const sizes = [D, O, gates.hasC ? H : 0, width, width, projection ? H : 0, gates.saved * H]
+    const shows = projection !== null || gates.candidate !== undefined
+    const sizes = [D, O, gates.hasC ? H : 0, width, width, shows ? H : 0, gates.saved * H]
     const starts = [0]
     for (const size of sizes) starts.push(starts.at(-1)! + Math.ceil(size / 16) * 16)
     const memory = take(starts.at(-1)!)
@@ -125,7 +129,7 @@ export class CpuFused implements FusedOps {
     const [x, h, c, projected, u, shown, saved] = sizes.map((_, k) => this.numbers(view(k)))
     const part = (given: View | null) => given && this.part(given)
     const run = this.device.loops.stepOf({
-      kind, gates, D, H, O, x, h, c: gates.hasC ? c : null, projected, u, shown: projection ? shown : null,
+      kind, gates, D, H, O, x, h, c: gates.hasC ? c : null, projected, u, shown: shows ? shown : null,
       saved, input: this.part(cell.input), inputBiases: cell.inputBiases.map((given) => this.part(given)),
       weight: this.part(weight), bias: part(bias), peepholes: part(peepholes), projection: part(projection),
     })

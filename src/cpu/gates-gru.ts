@@ -5,7 +5,7 @@
 //   backward   dn = dm (1 - z),  dz = dm (h_{t-1} - n),  dh_{t-1} = dm z, past the product
 //              through tanh' = 1 - n^2 to x_n, from there to u_n (times r) and to r (times u_n)
 //
-// Kernel twin: kernels/gates_gru.wgsl. Next: recurrence.ts.
+// Kernel twin: kernels/gates_gru.wgsl. Next: gates-gru-before.ts.
 
 import type { Gates } from './gates.ts'
 

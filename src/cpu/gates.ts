@@ -33,6 +33,11 @@ export interface GateRow {
   /** peepholes [3 H] */
   p: FloatArray
   ip: number
+  /** of a kind with a `candidate`: what its product takes, written by `forward`, and what it gives [H] */
+  seen: FloatArray
+  iseen: number
+  v: FloatArray
+  iv: number
 }
 
 /** The same for backward, with gradients. */
@@ -51,6 +56,9 @@ export interface GateGradientRow extends GateRow {
   /** what of d(m) reaches h before the step past the recurrent product [H], written if the kind `passes` */
   pass: FloatArray
   ipass: number
+  /** d(seen) [H], read by `backward` of a kind with a `candidate` */
+  dseen: FloatArray
+  idseen: number
 }
 
 /** tanh as this precision computes it: handed in, so that a file of gates is the same in both. */
@@ -69,4 +77,12 @@ export interface Gates {
   readonly splits: boolean
   forward(row: GateRow, tanh: Tanh): void
   backward(row: GateGradientRow, tanh: Tanh): void
+  /**
+   * Of a kind whose last gate waits for the others: its product is with `seen`, which `forward` writes, not
+   * with h. This comes after that product; backwards, before it.
+   */
+  readonly candidate?: Pick<Gates, 'forward' | 'backward'>
 }
+
+/** How many of the gates take part in the product with h. */
+export const earlyGates = ({ gates, candidate }: Gates): number => (candidate ? gates - 1 : gates)

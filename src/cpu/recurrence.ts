@@ -11,15 +11,17 @@ import type { FloatArray, GateKind, NumberArray } from '../device.ts'
 import { coupledGates } from './gates-coupled.ts'
 import { reluGates, sigmoidGates, tanhGates } from './gates-elman.ts'
 import { gruGates } from './gates-gru.ts'
+import { gruBeforeGates, gruChungGates } from './gates-gru-before.ts'
 import { lstmGates } from './gates-lstm.ts'
 import { peepholeGates } from './gates-peephole.ts'
-import type { GateGradientRow, GateRow, Gates, Tanh } from './gates.ts'
+import { earlyGates, type GateGradientRow, type GateRow, type Gates, type Tanh } from './gates.ts'
 import { tanhOf32 } from './elementwise.ts'
 import { matmul, type Matrix } from './matmul.ts'
 
 export const gatesOf: Record<GateKind, Gates> = {
   tanh: tanhGates, relu: reluGates, sigmoid: sigmoidGates, lstm: lstmGates,
   peephole: peepholeGates, coupled: coupledGates, gru: gruGates,
+  gruBefore: gruBeforeGates, gruChung: gruChungGates,
 }
 
 /** An array and where what is meant begins in it. */
@@ -63,48 +65,82 @@ export function matrixOf({ data, start }: Part, width: number, transposed = fals
 
 /** @param u scratch [B, G H] */
 export function recurrenceForward(s: SequenceArrays, u: FloatArray): void {
-  const { gates, T, B, H, O, projection, h, c, shown, lengths } = s
-  const width = gates.gates * H
+  const { gates, T, B, H, O, h, lengths } = s
+  const { candidate } = gates
+  const early = earlyGates(gates) * H
   const tanh: Tanh = u instanceof Float32Array ? tanhOf32 : Math.tanh
   const before = matrixOf({ data: h, start: 0 }, O)
-  const weight = matrixOf(s.weight, O, true) // [O, G H]
-  const m = matrixOf({ data: shown ?? h, start: 0 }, H)
-  const toH = projection && matrixOf(projection, H, true) // [H, P]
+  const weight = matrixOf(s.weight, O, true) // [O, G H], without the candidate's columns
+  const second = secondOf(s)
+  const then = second && matrixOf(second, H, true) // [H, O]
+  const shown = matrixOf({ data: s.shown ?? h, start: 0 }, H)
   const row = forwardRow(s, u)
   for (let k = 0; k < T; k++) {
     const t = s.reverse ? T - 1 - k : k
     const [from, to] = s.reverse ? [t + 1, t] : [t, t + 1]
-    const at = s.saves ? t : 0
     before.offset = from * B * O
-    matmul(u, 0, before, weight, B, width, O)
-    if (s.bias) addToRows(u, s.bias, B, width)
+    matmul(u, 0, before, weight, B, early, O)
+    if (s.bias) addToRows(u, s.bias, B, early)
     for (let b = 0; b < B; b++) {
-      const stands = lengths !== null && t >= lengths[b]
-      row.ix = s.projected.start + (t * B + b) * width
-      row.iu = b * width
-      row.is = (at * B + b) * gates.saved * H
-      row.ihBefore = (from * B + b) * O
-      row.icBefore = (from * B + b) * H
-      row.ic = (to * B + b) * H
-      row.im = (shown ? at * B + b : to * B + b) * H
-      if (!stands) gates.forward(row, tanh)
-      else if (shown) shown.fill(0, row.im, row.im + H) // it has no part in d(projection)
-      if (stands && c) c.copyWithin(row.ic, row.icBefore, row.icBefore + H)
+      pointAt(row, s, t, b)
+      if (stands(s, t, b)) stay(row, s)
+      else gates.forward(row, tanh)
     }
-    if (toH) {
-      m.offset = at * B * H
-      matmul(h, to * B * O, m, toH, B, O, H)
+    if (then) {
+      shown.offset = s.saves ? t * B * H : 0
+      if (candidate) matmul(u, B * early, shown, then, B, H, H)
+      else matmul(h, to * B * O, shown, then, B, O, H)
+    }
+    for (let b = 0; candidate && b < B; b++) {
+      pointAt(row, s, t, b)
+      if (!stands(s, t, b)) candidate.forward(row, tanh)
     }
     if (lengths) standStill(h, from * B * O, to * B * O, O, t, lengths)
   }
 }
 
+/** The weights of a step's second product [O, H]: the projection's, or the candidate's. */
+export function secondOf(
+  { gates, H, O, weight, projection }: Pick<SequenceArrays, 'gates' | 'H' | 'O' | 'weight' | 'projection'>,
+): Part | null {
+  return gates.candidate ? { data: weight.data, start: weight.start + earlyGates(gates) * H * O } : projection
+}
+
 function forwardRow(s: SequenceArrays, u: FloatArray): GateRow {
-  const { H, h, c, saved, shown, projected, peepholes } = s
+  const { H, h, c, saved, shown, projected, peepholes, projection } = s
   return {
     H, x: projected.data, ix: 0, u, iu: 0, saved: saved ?? u, is: 0, hBefore: h, ihBefore: 0,
-    m: shown ?? h, im: 0, c: c ?? u, icBefore: 0, ic: 0, p: peepholes?.data ?? u, ip: peepholes?.start ?? 0,
+    m: projection ? shown! : h, im: 0, c: c ?? u, icBefore: 0, ic: 0,
+    p: peepholes?.data ?? u, ip: peepholes?.start ?? 0, seen: shown ?? u, iseen: 0, v: u, iv: 0,
   }
+}
+
+/** The rows of step t and sequence b that forward and backward both use. */
+function pointAt(row: GateRow, s: SequenceArrays, t: number, b: number): void {
+  const { gates, B, H, O } = s
+  const [from, to] = s.reverse ? [t + 1, t] : [t, t + 1]
+  const early = earlyGates(gates) * H
+  const at = (s.saves ? t : 0) * B + b
+  row.ix = s.projected.start + (t * B + b) * gates.gates * H
+  row.iu = b * early
+  row.iv = B * early + b * H
+  row.is = at * gates.saved * H
+  row.ihBefore = (from * B + b) * O
+  row.icBefore = (from * B + b) * H
+  row.ic = (to * B + b) * H
+  row.im = s.projection ? at * H : row.ic
+  row.iseen = at * H
+}
+
+/** Whether sequence b has no step t. */
+function stands({ lengths }: SequenceArrays, t: number, b: number): boolean {
+  return lengths !== null && t >= lengths[b]
+}
+
+/** c of a sequence that stands is what it was, and what it shows has no part in a gradient of weights. */
+function stay({ icBefore, ic, iseen }: GateRow, { c, shown, H }: SequenceArrays): void {
+  c?.copyWithin(ic, icBefore, icBefore + H)
+  shown?.fill(0, iseen, iseen + H)
 }
 
 /** h of the sequences that have ended (or have not begun, in reverse) is what it was. */
@@ -136,63 +172,71 @@ export interface GradientArrays {
   readonly carry: FloatArray
   /** the same for c; in the end, of c before the first step */
   readonly c: FloatArray | null
-  /** scratch: d(m) [B, H] with a projection */
+  /** scratch: d(m) [B, H] with a projection; d(seen) with a candidate */
   readonly dm: FloatArray | null
   /** [B, O], where d(h) passes by the product: in the end, what reaches h before the first step so */
   readonly pass: FloatArray | null
 }
 
 export function recurrenceBackward(s: SequenceArrays, g: GradientArrays): void {
-  const { gates, T, B, H, O, projection, lengths } = s
+  const { gates, T, B, H, O } = s
   const { dy, dh, carry, pass } = g
   const width = gates.gates * H
+  const early = earlyGates(gates) * H
   const tanh: Tanh = dh instanceof Float32Array ? tanhOf32 : Math.tanh
   const du = matrixOf({ data: g.recurrent, start: 0 }, width)
   const weight = matrixOf(s.weight, O) // [G H, O]
-  const dhNow = matrixOf({ data: dh, start: 0 }, O)
-  const toM = projection && matrixOf(projection, H) // [P, H]
+  const second = secondOf(s)
+  const then = second && matrixOf(second, H) // [O, H]
+  const dThen = gates.candidate ? matrixOf({ data: g.recurrent, start: 0 }, width)
+    : matrixOf({ data: dh, start: 0 }, O)
   const row = gradientRow(s, g)
   for (let k = T - 1; k >= 0; k--) {
     const t = s.reverse ? T - 1 - k : k
-    const [from, to] = s.reverse ? [t + 1, t] : [t, t + 1]
     const start = g.keepsDh ? t * B * O : 0
     if (k < T - 1) {
       du.offset = (s.reverse ? t - 1 : t + 1) * B * width // of the step that came after
-      matmul(carry, 0, du, weight, B, O, width)
+      matmul(carry, 0, du, weight, B, O, early)
       if (pass) addUp(carry, 0, carry, 0, pass, B * O)
     }
     if (dy) addUp(dh, start, dy.data, dy.start + t * B * O, carry, B * O)
     else dh.set(carry, start)
-    dhNow.offset = start
-    if (toM) matmul(g.dm!, 0, dhNow, toM, B, H, O)
+    for (let b = 0; gates.candidate && b < B; b++) {
+      pointBack(row, s, t, b)
+      if (!stands(s, t, b)) gates.candidate.backward(row, tanh)
+    }
+    dThen.offset = gates.candidate ? t * B * width + early : start
+    if (then) matmul(g.dm!, 0, dThen, then, B, H, O)
     for (let b = 0; b < B; b++) {
-      const at = t * B + b
-      row.is = at * gates.saved * H
-      row.ihBefore = (from * B + b) * O
-      row.icBefore = (from * B + b) * H
-      row.ic = (to * B + b) * H
-      row.im = (s.shown ? at : to * B + b) * H
-      row.idm = b * H
-      row.idx = row.idu = at * width
-      row.idc = b * H
-      row.ipass = b * O
-      if (lengths === null || t < lengths[b]) {
-        if (pass && !gates.passes) pass.fill(0, b * O, (b + 1) * O)
-        gates.backward(row, tanh)
-      } else {
-        g.projected.fill(0, row.idx, row.idx + width)
-        g.recurrent.fill(0, row.idu, row.idu + width)
-        for (let j = 0; j < O; j++) pass![b * O + j] = dh[start + b * O + j]
-      }
+      pointBack(row, s, t, b)
+      if (pass && !gates.passes) pass.fill(0, row.ipass, row.ipass + O)
+      if (stands(s, t, b)) handOn(row, s, g, start + b * O)
+      else gates.backward(row, tanh)
     }
   }
 }
 
 function gradientRow(s: SequenceArrays, g: GradientArrays): GateGradientRow {
   return {
-    ...forwardRow(s, g.dh), dm: g.dm ?? g.dh, idm: 0, dx: g.projected, idx: 0, du: g.recurrent, idu: 0,
-    dc: g.c ?? g.dh, idc: 0, pass: g.pass ?? g.dh, ipass: 0,
+    ...forwardRow(s, g.dh), dm: s.projection ? g.dm! : g.dh, idm: 0, dx: g.projected, idx: 0,
+    du: g.recurrent, idu: 0, dc: g.c ?? g.dh, idc: 0, pass: g.pass ?? g.dh, ipass: 0,
+    dseen: g.dm ?? g.dh, idseen: 0,
   }
+}
+
+function pointBack(row: GateGradientRow, s: SequenceArrays, t: number, b: number): void {
+  const { gates, B, H, O } = s
+  pointAt(row, s, t, b)
+  row.idm = row.idc = row.idseen = b * H
+  row.idx = row.idu = (t * B + b) * gates.gates * H
+  row.ipass = b * O
+}
+
+/** d(h) of a sequence that stands goes on as it is; nothing comes to what it did not read. */
+function handOn(row: GateGradientRow, { gates, H, O }: SequenceArrays, g: GradientArrays, dh: number): void {
+  g.projected.fill(0, row.idx, row.idx + gates.gates * H)
+  g.recurrent.fill(0, row.idu, row.idu + gates.gates * H)
+  for (let j = 0; j < O; j++) g.pass![row.ipass + j] = g.dh[dh + j]
 }
 
 /** y = a + b for n numbers, b from its beginning */

@@ -7,9 +7,9 @@
 
 import type { FloatArray, GateKind } from '../device.ts'
 import { tanhOf32 } from './elementwise.ts'
-import type { GateRow, Gates, Tanh } from './gates.ts'
+import { earlyGates, type GateRow, type Gates, type Tanh } from './gates.ts'
 import { matmul } from './matmul.ts'
-import { matrixOf, type Part } from './recurrence.ts'
+import { matrixOf, type Part, secondOf } from './recurrence.ts'
 
 /** device.ts's StepCell as arrays, and those that a step works in. */
 export interface StepArrays {
@@ -30,7 +30,7 @@ export interface StepArrays {
   readonly x: FloatArray
   readonly h: FloatArray
   readonly c: FloatArray | null
-  /** scratch: [G H] twice, [H] with a projection, [S H] */
+  /** scratch: [G H] twice, [H] with a projection or a candidate, [S H] */
   readonly projected: FloatArray
   readonly u: FloatArray
   readonly shown: FloatArray | null
@@ -41,15 +41,19 @@ export interface StepArrays {
 export function stepOf(s: StepArrays): () => void {
   const { gates, D, H, O, x, h, u, projected, shown, bias, inputBiases: [first, second] } = s
   const width = gates.gates * H
+  const early = earlyGates(gates) * H
   const tanh: Tanh = u instanceof Float32Array ? tanhOf32 : Math.tanh
   const whole = (data: FloatArray) => matrixOf({ data, start: 0 }, data.length)
   const input = matrixOf(s.input, D, true) // [D, G H]
   const weight = matrixOf(s.weight, O, true) // [O, G H]
-  const toH = s.projection && matrixOf(s.projection, H, true) // [H, P]
+  const late = secondOf(s)
+  const then = late && matrixOf(late, H, true) // [H, O]
   const [xRow, hRow, shownRow] = [whole(x), whole(h), whole(shown ?? h)]
   const row: GateRow = {
-    H, x: projected, ix: 0, u, iu: 0, saved: s.saved, is: 0, hBefore: h, ihBefore: 0, m: shown ?? h, im: 0,
+    H, x: projected, ix: 0, u, iu: 0, saved: s.saved, is: 0, hBefore: h, ihBefore: 0,
+    m: s.projection ? shown! : h, im: 0,
     c: s.c ?? u, icBefore: 0, ic: 0, p: s.peepholes?.data ?? u, ip: s.peepholes?.start ?? 0,
+    seen: shown ?? u, iseen: 0, v: u, iv: early,
   }
   return () => {
     matmul(projected, 0, xRow, input, 1, width, D)
@@ -58,9 +62,10 @@ export function stepOf(s: StepArrays): () => void {
       if (second) for (let j = 0; j < width; j++) u[j] += second.data[second.start + j]
       for (let j = 0; j < width; j++) projected[j] += u[j]
     }
-    matmul(u, 0, hRow, weight, 1, width, O)
-    if (bias) for (let j = 0; j < width; j++) u[j] += bias.data[bias.start + j]
+    matmul(u, 0, hRow, weight, 1, early, O)
+    if (bias) for (let j = 0; j < early; j++) u[j] += bias.data[bias.start + j]
     gates.forward(row, tanh)
-    if (toH) matmul(h, 0, shownRow, toH, 1, O, H)
+    if (then) matmul(gates.candidate ? u : h, gates.candidate ? early : 0, shownRow, then, 1, O, H)
+    gates.candidate?.forward(row, tanh)
   }
 }

@@ -1,7 +1,6 @@
 // The kernels of a recurrence: which file of gates, and how a workgroup's threads share the product.
 // Next: recurrence.ts, which launches them.
 
-import type { GateKind } from '../device.ts'
 import { rowsOfLanes, type Traits } from './gemm-choice.ts'
 import { type Halves, readFour, typeOfFour } from './halves.ts'
 import type { Blanks } from './kernels.ts'
@@ -22,7 +21,8 @@ const elman = (f: string, slope: string): Gates => ({
   gates: 1, saves: false, passes: false, splits: false, text: fill(sources.gatesElman, { f, slope }),
 })
 
-export const gatesOf: Record<GateKind, Gates> = {
+/** The kinds that there are kernels for. */
+export const gatesOf: Readonly<Record<string, Gates>> = {
   tanh: elman('tanhOf(a)', '(1.0 - m * m)'),
   relu: elman('select(a, 0.0, a < 0.0)', 'select(0.0, 1.0, m > 0.0)'),
   sigmoid: elman('sigmoid(a)', '(m * (1.0 - m))'),

@@ -10,7 +10,7 @@
 // twin.
 
 import type {
-  FusedOps, Recurrence, RecurrenceGradients, RecurrenceTrace, Run, RunGradients, View,
+  FusedOps, GateKind, Recurrence, RecurrenceGradients, RecurrenceTrace, Run, RunGradients, View,
 } from '../device.ts'
 import { sizeOf } from '../shape.ts'
 import type { GpuDevice } from './device.ts'
@@ -34,6 +34,7 @@ interface BackwardJob {
 }
 
 export class GpuFused implements FusedOps {
+  readonly kinds = Object.keys(gatesOf) as GateKind[]
   private readonly device: GpuDevice
   private readonly traits: Traits
 

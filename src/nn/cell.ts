@@ -177,8 +177,9 @@ export function projectedCell<S extends Named>(name: string, parts: CellParts<S>
     return parts.advance(projected, state, changes)
   }
 
-  const { fused, changeable } = parts
-  const sequence: ForFused<S> | undefined = fused && device.fused && ((projected, state, weight_hh) => {
+  const { changeable } = parts
+  const fused = parts.fused && device.fused?.kinds.includes(parts.fused.kind) ? parts.fused : undefined
+  const sequence: ForFused<S> | undefined = fused && ((projected, state, weight_hh) => {
     checkState(name, projected.shape[1], state, sizes)
     return { ...fused, weight_hh: weight_hh ?? fused.weight_hh, projected, h: state.h, c: state.c }
   })
@@ -202,7 +203,7 @@ function stepperOf<S extends Named>(
 ): StepperParts | undefined {
   const { kind, weight_hh, bias_hh, weight_ch, weight_hr, affine } = fused
   const ops = device.fused
-  if (!affine || !ops?.stepper) return undefined
+  if (!affine || !ops?.stepper ) return undefined
   return {
     project,
     open: () => ops.stepper!({

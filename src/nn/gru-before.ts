@@ -36,7 +36,8 @@ export function gruChung(options: GatedOptions<GruGate>): ProjectedCell<GruState
 }
 
 function resetBefore(
-  name: string, options: GatedOptions<GruGate>, mix: (z: Tensor, h: Tensor, n: Tensor) => Tensor,
+  name: 'gruBefore' | 'gruChung', options: GatedOptions<GruGate>,
+  mix: (z: Tensor, h: Tensor, n: Tensor) => Tensor,
 ): ProjectedCell<GruState> {
   checkCellOptions(name, options, ['gateBias'])
   const { inputs: D, hidden: H, device, rng } = options
@@ -63,5 +64,6 @@ function resetBefore(
       return { output: next, state: { h: next } }
     },
     changeable: ['weight_hh', 'seen', 'written'],
+    fused: { kind: name, weight_hh, affine: { weight: weight_ih, biases: [bias_ih, bias_hh] } },
   })
 }

@@ -19,7 +19,7 @@ import { recordSparse, type Replays, type Result } from '../tape.ts'
 import { checkFloats, commonDevice, Tensor } from '../tensor.ts'
 import { add, checkIndices, mul } from './elementwise.ts'
 import { matmul } from './matmul.ts'
-import { concat, split } from './move.ts'
+import { concat, slice, split } from './move.ts'
 import { sum } from './reduce.ts'
 
 export interface RecurrenceParts {
@@ -48,8 +48,11 @@ export interface RecurrenceOptions extends Pick<Replays, 'unfold'> {
 
 /** G */
 export const GATES: Record<GateKind, number> = {
-  tanh: 1, relu: 1, sigmoid: 1, lstm: 4, peephole: 4, coupled: 3, gru: 3,
+  tanh: 1, relu: 1, sigmoid: 1, lstm: 4, peephole: 4, coupled: 3, gru: 3, gruBefore: 3, gruChung: 3,
 }
+
+/** Whether the last gate's product is with r ⊙ h, not with h. */
+const resetsBefore = (kind: GateKind) => kind === 'gruBefore' || kind === 'gruChung'
 
 /**
  * All steps of a cell. Returns every state h_t [T, B, O], the last h [B, O], and for lstms the last c.
@@ -72,7 +75,9 @@ export function recurrences(
   checkFloats('recurrence', ...inputs)
   const device = commonDevice('recurrence', lengths ? [...inputs, lengths] : inputs)
   const { fused } = device
-  if (!fused) throw new TapeError(`recurrence: ${device.name} has no such op; unroll the cell step by step`)
+  if (!fused?.kinds.includes(list[0].kind)) {
+    throw new TapeError(`recurrence: ${device.name} has no such op; unroll the cell step by step`)
+  }
   const whole = recurrenceOf(list, lengths)
   const save = isRecording()
   const trace = fused.recurrenceForward(whole, save)
@@ -178,6 +183,8 @@ function runOf(
   check((weight_ch !== undefined) === (kind === 'peephole') && !(weight_ch && bias_hh), () =>
     `recurrence: kind is ${kind}; peephole needs weight_ch, takes no bias_hh (put it into projected), ` +
     'and no other kind takes weight_ch')
+  check(!resetsBefore(kind) || !bias_hh, () =>
+    `recurrence: kind is ${kind}; it takes no bias_hh (put it into projected)`)
   return {
     projected, weight: weight_hh, bias: bias_hh ?? null, peepholes: weight_ch ?? null,
     projection: weight_hr ?? null, h, c: c ?? null, reverse,
@@ -207,7 +214,7 @@ function gradientsOf(
 
 /** The gradients of run s, given those of the steps of all runs. */
 function runGradients(
-  { T, B, H, outputs: O, runs }: Recurrence, trace: RecurrenceTrace, s: number, weight_hh: Tensor,
+  { kind, T, B, H, outputs: O, runs }: Recurrence, trace: RecurrenceTrace, s: number, weight_hh: Tensor,
   steps: () => RecurrenceGradients,
 ): Record<Name, () => Tensor> {
   const { reverse } = runs[s]
@@ -222,8 +229,17 @@ function runGradients(
   function beforeFirst(): Tensor {
     const { recurrent, passed } = steps()
     const first = new Tensor(recurrent, (s * T + (reverse ? T - 1 : 0)) * B * width, [B, width])
-    const through = matmul(first, weight_hh)
+    const through = resetsBefore(kind) ? matmul(slice(first, 1, 0, 2 * H), slice(weight_hh, 0, 0, 2 * H))
+      : matmul(first, weight_hh)
     return passed ? add(through, piece(passed.memory, [B, O], passed.offset)) : through
+  }
+  /** d(u)^T times what was multiplied: h before each step, or the r ⊙ h of a candidate */
+  function ofWeight(): Tensor {
+    const before = edges(trace.h, O, false)
+    if (!resetsBefore(kind)) return matmul(du(), before, { transposeA: true })
+    const [early, late] = split(du(), [2 * H, H], 1)
+    const seen = piece(trace.shown, [T * B, H])
+    return concat([matmul(early, before, { transposeA: true }), matmul(late, seen, { transposeA: true })])
   }
   /** of i and f with the c before each step, of o with the c after it, summed over all steps and sequences */
   function ofPeepholes(): Tensor {
@@ -233,7 +249,7 @@ function runGradients(
   }
   return {
     projected: () => piece(steps().projected, [T, B, width]),
-    weight_hh: () => matmul(du(), edges(trace.h, O, false), { transposeA: true }),
+    weight_hh: ofWeight,
     bias_hh: () => sum(du(), 0),
     weight_ch: ofPeepholes,
     weight_hr: () =>
