@@ -107,6 +107,33 @@ for (const [name, sabotage] of Object.entries(ways)) {
   })
 }
 
+const hangs = {
+  'sleeps for ever': 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)',
+  'runs in circles': 'for (;;);',
+}
+for (const [name, sabotage] of Object.entries(hangs)) {
+  test(`a thread that ${name} is given up after 20 seconds, and the process can end`, async () => {
+    const { device, worker } = await sabotaged(sabotage)
+    const x = square(device)
+    const [{ wait }, { now }] = [Atomics, performance]
+    let clock = 0
+    // a nap of 50 ms, by the clock, takes one
+    const short = (words: Int32Array, word: number, value: number, nap: number) => {
+      clock += nap
+      return wait(words, word, value, 1)
+    }
+    Object.assign(Atomics, { wait: short })
+    performance.now = () => clock
+    const error = multiplyUntilLost(x)
+    Object.assign(Atomics, { wait })
+    performance.now = now
+    assert.ok(clock >= 20_000 && clock < 25_000, `${clock} ms`)
+    const ended = new Promise((done) => { worker.once('exit', done) })
+    await checkLost(device, x, error, LOST)
+    await ended
+  })
+}
+
 test('a thread that is stopped between jobs is told of by its end', async () => {
   const { device, worker } = await sabotaged('')
   const x = square(device)
