@@ -1,9 +1,9 @@
-// Runs the command line in child processes, from a bundle of its own that no other build pulls away.
+// Runs the command line in child processes, from a bundle that no other build pulls away.
 
 import * as assert from 'uvu/assert'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -19,17 +19,43 @@ export interface Ran {
   milliseconds: number
 }
 
-/** Builds the command; gives its path and a folder to work in, which `remove` deletes with it. */
-export function buildCommand() {
-  const folder = mkdtempSync(join(tmpdir(), 'unrolled-cli-'))
+/** The folder of all tests of this run of test/run.mjs, which makes it and deletes it. */
+const { UNROLLED_TEST_FOLDER: shared } = process.env
+
+function bundleInto(folder: string): void {
   const code = `
     import { bundle } from './src/build.mjs'
-    const entries = [{ in: 'src/cli/main.ts', out: 'cli' }]
-    await bundle({ entries, outdir: ${JSON.stringify(folder)}, outExtension: { '.js': '.mjs' } })`
+    await bundle({
+      entries: [{ in: 'src/cli/main.ts', out: 'cli' }], outdir: ${JSON.stringify(folder)}, splitting: true,
+      outExtension: { '.js': '.mjs' },
+    })`
   const args = ['--input-type=module', '--eval', code]
   const built = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' })
   assert.is(built.status, 0, built.stderr)
-  const path = join(folder, 'cli.mjs')
+}
+
+/** The path of the command, built once for all that share a folder, else into this one. */
+function builtCommand(own: string): string {
+  if (!shared) {
+    bundleInto(join(own, 'bin'))
+    return join(own, 'bin', 'cli.mjs')
+  }
+  const [folder, mine] = [join(shared, 'bin'), join(shared, `bin-${process.pid}`)]
+  if (!existsSync(folder)) {
+    bundleInto(mine)
+    try {
+      renameSync(mine, folder)
+    } catch {
+      rmSync(mine, { recursive: true }) // another was faster
+    }
+  }
+  return join(folder, 'cli.mjs')
+}
+
+/** The command's path, and a folder to work in, which `remove` deletes. */
+export function buildCommand() {
+  const folder = mkdtempSync(join(tmpdir(), 'unrolled-cli-'))
+  const path = builtCommand(folder)
 
   /** Runs it in the folder, with nothing on stdin. */
   function run(args: readonly string[], cwd = folder): Ran {

@@ -10,8 +10,9 @@
 // as passed only with uvu's own summary, at least one test in it, and a reason for whatever it skipped.
 
 import { spawn } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildPackage, bundle, root, tsc } from '../src/build.mjs'
@@ -27,6 +28,7 @@ const { values: options, positionals: names } = parseArgs({
 const folder = resolve(options.dir ?? join(root, 'test', options.long ? 'long' : ''))
 const seconds = Number(options.timeout ?? (options.long ? 60 * 60 : 6 * 60))
 const cache = join(root, 'node_modules', '.cache', 'unrolled', 'test', String(process.pid))
+const shared = mkdtempSync(join(tmpdir(), 'unrolled-test-')) // for what all files use: test/command.ts
 const totals = { passed: 0, failed: 0, skipped: 0 }
 const children = new Set()
 
@@ -82,7 +84,8 @@ function execute(path) {
   return new Promise((done) => {
     // Caches stay inside: the software adapter is unpacked here, not among the user's files.
     const caches = join(root, 'node_modules', '.cache')
-    const { FORCE_COLOR, ...env } = { ...process.env, NO_COLOR: '1', XDG_CACHE_HOME: caches }
+    const own = { NO_COLOR: '1', XDG_CACHE_HOME: caches, UNROLLED_TEST_FOLDER: shared }
+    const { FORCE_COLOR, ...env } = { ...process.env, ...own }
     // detached: a process group of its own, so that whatever the test has started ends with it
     const child = spawn(process.execPath, ['--enable-source-maps', '--expose-gc', path], {
       cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'],
@@ -141,7 +144,7 @@ function kill(child) {
 
 process.on('exit', () => {
   children.forEach(kill)
-  rmSync(cache, { recursive: true, force: true })
+  for (const made of [cache, shared]) rmSync(made, { recursive: true, force: true })
 })
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
 

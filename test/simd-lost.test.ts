@@ -123,7 +123,7 @@ for (const [name, sabotage] of Object.entries(hangs)) {
       return wait(words, word, value, 1)
     }
     Object.assign(Atomics, { wait: short })
-    performance.now = () => clock
+    performance.now = () => (clock += 0.1)
     const error = multiplyUntilLost(x)
     Object.assign(Atomics, { wait })
     performance.now = now

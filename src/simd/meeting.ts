@@ -1,9 +1,9 @@
 // How threads wait for each other: the main one writes a job down, wakes the workers, does its own share and
 // waits for theirs; inside a job all threads meet where one needs what another has made.
 //
-// The words they share lie in a control block, each on a cache line of its own. Who waits
-// looks again and again for a while (the next job of a training step comes soon), then sleeps. It is JavaScript and
-// not WebAssembly because loops around atomics lose their locals in the baseline compiler of Node 20's V8.
+// The words they share lie in a control block, each on a cache line of its own. Who waits looks again and
+// again for a while (the next job of a training step comes soon), then sleeps. It is JavaScript and not
+// WebAssembly because loops around atomics lose their locals in the baseline compiler of Node 20's V8.
 // Next: jobs.ts, the main thread's side; serve.ts, a worker's.
 
 /** What a thread begins with. */
