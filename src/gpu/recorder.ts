@@ -206,11 +206,22 @@ export interface Grid {
 }
 
 /** The most workgroups along one axis, everywhere. */
-const MOST = 65_535
+let most = 65_535
 
 /** A grid for n things of which one workgroup does `each`: what does not fit along x goes on along y. */
 export function gridFor(n: number, each: number): Grid {
   const groups = Math.ceil(n / each)
-  const x = Math.min(groups, MOST)
+  const x = Math.min(groups, most)
   return { x, y: x === 0 ? 0 : Math.ceil(groups / x), z: 1 }
+}
+
+/** For tests: runs fn with grids that are no wider than this, so that little work has to go on along y. */
+export async function inNarrowGrids<T>(width: number, fn: () => Promise<T>): Promise<T> {
+  const before = most
+  most = width
+  try {
+    return await fn()
+  } finally {
+    most = before
+  }
 }
