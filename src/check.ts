@@ -53,11 +53,11 @@ export function describe(value: unknown): string {
 /** Throws unless `value` is a whole number >= least, naming what it is. */
 export function checkCount(what: string, value: number, least = 1): void {
   if (!Number.isInteger(value) || value < least) {
-    throw new UnrolledError(`${what} is ${value}; it must be a whole number of ${least} or more`)
+    throw new UnrolledError(`${what} is ${describe(value)}; it must be a whole number of ${least} or more`)
   }
 }
 
 /** Throws unless `value` is a finite number, naming what it is. */
 export function checkFinite(what: string, value: number): void {
-  if (!Number.isFinite(value)) throw new UnrolledError(`${what} is ${value}; it must be a finite number`)
+  checkThat(Number.isFinite(value), () => `${what} is ${describe(value)}; it must be a finite number`)
 }

@@ -3,7 +3,7 @@
 import {
   availableThreads, mainMaySleep, mayShare, prepareEngine, startThread,
 } from '#simd-threads'
-import { checkCount, checkThat, UnrolledError } from '../check.ts'
+import { checkCount, checkThat, describe, UnrolledError } from '../check.ts'
 import { SimdDevice, type Simd } from './device.ts'
 import { Heap, makeMemory } from './heap.ts'
 import { Jobs, WORDS } from './jobs.ts'
@@ -39,6 +39,8 @@ export async function simd(options: SimdOptions = {}): Promise<Simd> {
   const { threads = most, multiplyAdd = true } = options
   checkCount('simd: threads', threads)
   checkThat(threads <= 64, () => `simd: threads is ${threads}; 64 is the most`)
+  checkThat(typeof multiplyAdd === 'boolean', () =>
+    `simd: multiplyAdd is ${describe(multiplyAdd)}; it must be true or false`)
   checkThat(hasSimd(), () => 'simd: this engine has no WebAssembly SIMD; use cpu()')
   checkThat(threads === 1 || mayShare(), () =>
     `simd: threads is ${threads}, but this page may not share memory; serve it with the headers ` +
