@@ -57,9 +57,9 @@ export class Backward {
   /** Runs a record's vjp, adds what it gives to the inputs' sums, and frees what is no longer needed. */
   step(
     record: TapeRecord, dys: readonly (Tensor | null)[], reached: ReadonlySet<Tensor>,
-    watch: (dx: Tensor, k: number) => void, visit?: Visitor,
+    watch: ((record: TapeRecord, dx: Tensor, k: number) => void) | null, visit?: Visitor,
   ): void {
-    const thunks = record.vjp(dys)
+    const thunks = record.vjp(dys, record.outputs)
     checkThat(thunks.length === record.inputs.length, () =>
       `${record.op}: its vjp gives ${thunks.length} gradients for ${record.inputs.length} inputs; ` +
       'each input needs one, or null')
@@ -67,7 +67,7 @@ export class Backward {
       const thunk = thunks[k]
       if (!thunk || !reached.has(x)) return null
       const dx = thunk()
-      watch(dx, k)
+      watch?.(record, dx, k)
       return dx
     })
     visit?.(record, dys, dxs)

@@ -29,7 +29,9 @@ export interface TapeRecord {
   readonly inputs: readonly Tensor[]
   readonly outputs: readonly Tensor[]
   /** dys[i] is the gradient of output i; null if nothing depends on it */
-  readonly vjp: (dys: readonly (Tensor | null)[]) => readonly ((() => Tensor) | null)[]
+  readonly vjp: (
+    dys: readonly (Tensor | null)[], ys: readonly Tensor[],
+  ) => readonly ((() => Tensor) | null)[]
   readonly where: Where
   readonly replay: Replays['replay']
   readonly unfold: Replays['unfold']
@@ -57,8 +59,7 @@ export interface Result {
 export function record<const I extends readonly Tensor[]>(
   op: string, inputs: I, result: Result, vjp: (dy: Tensor, y: Tensor) => Gradients<I>,
 ): Tensor {
-  const [y] = recordMany(op, inputs, [result], ([dy], [out]) => vjp(dy!, out!))
-  return y!
+  return recordSparse(op, inputs, [result], (dys, ys) => vjp(dys[0]!, ys[0]))[0]
 }
 
 /**
@@ -77,16 +78,19 @@ export function recordMany<const I extends readonly Tensor[]>(
 export function recordSparse<const I extends readonly Tensor[]>(
   op: string, inputs: I, results: readonly Result[],
   vjp: (dys: readonly (Tensor | null)[], ys: readonly Tensor[]) => Gradients<I>,
-  { replay, unfold }: Replays = {},
+  replays?: Replays,
 ): Tensor[] {
   commonDevice(op, inputs)
-  const fresh = new Set(results.map((result) => result.memory))
-  for (const x of inputs) fresh.delete(x.memory) // a view belongs to whoever owns what it looks at
-  fresh.forEach(adopt)
+  results.forEach(({ memory }, k) => {
+    // a view belongs to whoever owns what it looks at
+    if (inputs.some((x) => x.memory === memory)) return
+    if (k === 0 || results.findIndex((other) => other.memory === memory) === k) adopt(memory)
+  })
   const outputs = results.map((result) => new Tensor(result.memory, result.offset ?? 0, result.shape))
   if (isRecording()) {
     const where = currentWhere()
-    pushRecord<TapeRecord>({ op, inputs, outputs, vjp: (dys) => vjp(dys, outputs), where, replay, unfold })
+    const { replay, unfold } = replays ?? {}
+    pushRecord<TapeRecord>({ op, inputs, outputs, vjp, where, replay, unfold })
   }
   return outputs
 }
@@ -131,10 +135,13 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
   /** Not for users: appends a record. */
   push(record: TapeRecord): void {
     this.records.push(record)
-    for (const { memory } of [...record.inputs, ...record.outputs]) {
-      if (!this.versions.has(memory)) this.versions.set(memory, memory.version)
-    }
+    for (const x of record.inputs) this.see(x)
+    for (const y of record.outputs) this.see(y)
     if (this.flags) for (const y of record.outputs) this.flag(record.op, record.where, y)
+  }
+
+  private see({ memory }: Tensor): void {
+    if (!this.versions.has(memory)) this.versions.set(memory, memory.version)
   }
 
   override close(): void {
@@ -167,6 +174,8 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
     this.checkUsable(loss)
     const reached = this.reachableFrom(wrt)
     const backward = new Backward(wrt, this.outer.length > 0 ? null : this)
+    const watch = this.flags && ((record: TapeRecord, dx: Tensor, k: number) =>
+      this.flag(`the gradient through ${record.op}, input ${k},`, record.where, dx))
     try {
       return recordingTo(this.outer, () => {
         backward.seed(loss)
@@ -174,9 +183,7 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
           const record = this.records[i]
           const dys = backward.take(record, reached)
           if (!dys) continue
-          at(record.where, () => backward.step(record, dys, reached, (dx, k) => {
-            if (this.flags) this.flag(`the gradient through ${record.op}, input ${k},`, record.where, dx)
-          }, visit))
+          at(record.where, () => backward.step(record, dys, reached, watch, visit))
         }
         return backward.results()
       })

@@ -129,11 +129,12 @@ export class CpuDevice implements Device {
   matmul(a: View, b: View, transposeA: boolean, transposeB: boolean): Memory {
     const [M, K] = lastTwo(a.shape, transposeA)
     const [, N] = lastTwo(b.shape, transposeB)
-    const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2))
     const A = matrix(this.floatsOf('matmul', a), a, transposeA)
     const B = matrix(this.floatsOf('matmul', b), b, transposeB)
-    const startA = A.offset
-    const startB = B.offset
+    const alone = a.shape.length === 2 && b.shape.length === 2
+    if (alone) return this.written(this.take(M * N), (c) => this.loops.matmul(c, 0, A, B, M, N, K))
+    const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2))
+    const [startA, startB] = [A.offset, B.offset]
     const strides = [a, b].map((x) => broadcastStrides(x.shape.slice(0, -2), batch))
     const sizes = [M * K, K * N]
     return this.written(this.take(sizeOf(batch) * M * N), (c) =>

@@ -43,7 +43,10 @@ const host: Source = {
 
 export class Pool {
   private readonly source: Source
-  private readonly lists = new Map<string, NumberArray[]>()
+  /** by type and length */
+  private readonly lists: Record<DType, Map<number, NumberArray[]>> = {
+    float32: new Map(), float64: new Map(), int32: new Map(),
+  }
   private readonly lost = new FinalizationRegistry<Lost>((lost) => this.recycle(lost))
   private live = 0
   private peak = 0
@@ -58,7 +61,7 @@ export class Pool {
 
   /** An array of `length` numbers; what it holds is undefined. */
   take(device: Device, dtype: DType, length: number): CpuMemory {
-    const list = this.lists.get(`${dtype}${length}`)
+    const list = this.lists[dtype].get(length)
     const data = list?.pop()
     if (data) this.pooled -= data.byteLength
     const memory = new CpuMemory(device, dtype, data ?? this.source.allocate(dtype, length))
@@ -79,10 +82,10 @@ export class Pool {
     // Sizes that never come back must not pile up. A steady loop keeps somewhat more than the most it uses,
     // since not all of its sizes are in use at once; a bound at that most would empty the pool in every step.
     if (this.pooled + bytes > 2 * this.most) this.empty()
-    const key = `${dtype}${data.length}`
-    const list = this.lists.get(key)
+    const lists = this.lists[dtype]
+    const list = lists.get(data.length)
     if (list) list.push(data)
-    else this.lists.set(key, [data])
+    else lists.set(data.length, [data])
     this.pooled += bytes
   }
 
@@ -101,8 +104,10 @@ export class Pool {
 
   /** Gives back what is kept for later. */
   empty(): void {
-    for (const list of this.lists.values()) for (const data of list) this.source.release(data)
-    this.lists.clear()
+    for (const lists of Object.values(this.lists)) {
+      for (const list of lists.values()) for (const data of list) this.source.release(data)
+      lists.clear()
+    }
     this.pooled = 0
   }
 

@@ -28,15 +28,15 @@ function broadcast(
   op: BinaryOp, a: Operand, b: Operand,
   da: ((dy: Tensor, y: Tensor) => Tensor) | null, db: ((dy: Tensor, y: Tensor) => Tensor) | null,
 ): Tensor {
-  const tensors = tensorsAmong(op, a, b)
+  const tensors = a instanceof Tensor && b instanceof Tensor ? [a, b] : tensorsAmong(op, a, b)
   const device = commonDevice(op, tensors)
   const shape = broadcastShapes(op, shapeOf(a), shapeOf(b))
   const result = { memory: device.binary(op, a, b, shape), shape }
-  const vjps = [[a, da], [b, db]] as const
-  return record(op, tensors, result, (dy, y) => vjps.flatMap(([x, vjp]) => {
-    if (typeof x === 'number') return []
-    return [vjp && (() => sumTo(vjp(dy, y), x.shape))]
-  }))
+  return record(op, tensors, result, (dy, y) => {
+    const of = (x: Tensor, vjp: typeof da) => vjp && (() => sumTo(vjp(dy, y), x.shape))
+    if (typeof a === 'number') return [of(tensors[0], db)]
+    return typeof b === 'number' ? [of(a, da)] : [of(a, da), of(b, db)]
+  })
 }
 
 /** The operands that are tensors: at least one, and the others are numbers. */

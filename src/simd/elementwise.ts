@@ -19,15 +19,16 @@ const BINARY: { readonly [op in BinaryOp]?: number } = {
 const LIGHT = 4
 const HEAVY = 12
 
-/** Axes of runs, which a job names by size: always three, outermost first. */
-export const three = (list: readonly number[], fill: number): number[] =>
-  [...new Array<number>(3 - list.length).fill(fill), ...list]
+/** Jobs name axes outermost first, always as many: the kth from the end, or what stands for a missing one. */
+export const fromEnd = (list: readonly number[], k: number, missing: number): number =>
+  (k <= list.length ? list[list.length - k] : missing)
+
+/** The same of strides, in bytes; 0 for a missing one. */
+export const bytes = (strides: readonly number[], k: number): number => 4 * fromEnd(strides, k, 0)
 
 type Elementwise = Pick<Loops, 'unaryLoops' | 'binaryLoops' | 'broadcastBinary' | 'accumulateLoop'>
 
 export function elementwiseLoops(jobs: Jobs): Elementwise {
-  const alone = [1, 1, 1, 0, 0, 0, 0, 0, 0]
-
   const unaryLoops = { ...cpu.unaryLoops }
   for (const [op, number] of Object.entries(UNARY)) {
     const weight = number > UNARY.relu! ? HEAVY : LIGHT
@@ -39,7 +40,8 @@ export function elementwiseLoops(jobs: Jobs): Elementwise {
   for (const [op, number] of Object.entries(BINARY)) {
     binaryLoops[op as BinaryOp] = (y, iy, a, ia, sa, b, ib, sb, n) =>
       jobs.run(Kind.binary, LIGHT * n, [
-        number, addressOf(y, iy), addressOf(a, ia), addressOf(b, ib), n, sa, sb, ...alone,
+        number, addressOf(y, iy), addressOf(a, ia), addressOf(b, ib), n, sa, sb,
+        1, 1, 1, 0, 0, 0, 0, 0, 0, // one run of n
       ])
   }
 
@@ -51,11 +53,11 @@ export function elementwiseLoops(jobs: Jobs): Elementwise {
     const walk = mergedAxes(shape, [stridesA, stridesB])
     if (!walk) return
     const { sizes, strides: [A, B] } = walk
-    const n = sizes.pop() ?? 1
-    const steps = [A.pop() ?? 0, B.pop() ?? 0]
     jobs.run(Kind.binary, LIGHT * y.length, [
-      number, y.byteOffset, addressOf(a, ia), addressOf(b, ib), n, ...steps, ...three(sizes, 1),
-      ...three(inBytes(A), 0), ...three(inBytes(B), 0),
+      number, y.byteOffset, addressOf(a, ia), addressOf(b, ib),
+      fromEnd(sizes, 1, 1), fromEnd(A, 1, 0), fromEnd(B, 1, 0),
+      fromEnd(sizes, 4, 1), fromEnd(sizes, 3, 1), fromEnd(sizes, 2, 1),
+      bytes(A, 4), bytes(A, 3), bytes(A, 2), bytes(B, 4), bytes(B, 3), bytes(B, 2),
     ])
   }
 
@@ -67,8 +69,6 @@ export function elementwiseLoops(jobs: Jobs): Elementwise {
 
   return { unaryLoops, binaryLoops, broadcastBinary, accumulateLoop }
 }
-
-export const inBytes = (strides: readonly number[]): number[] => strides.map((stride) => 4 * stride)
 
 /** Whether two stretches of n numbers overlap without being the same. */
 function meet(y: NumberArray, iy: number, x: NumberArray, ix: number, n: number): boolean {

@@ -5,8 +5,8 @@ import cpu from '../cpu/instance.ts?float32'
 import { checkIndex, checkLength } from '../cpu/move.ts'
 import type { Loops } from '../cpu/parts.ts'
 import type { NumberArray } from '../device.ts'
-import { mergedAxes, stridesOf } from '../shape.ts'
-import { inBytes, three } from './elementwise.ts'
+import { mergedAxes, sizeOf, stridesOf } from '../shape.ts'
+import { bytes, fromEnd } from './elementwise.ts'
 import { addressOf, type Jobs, Kind } from './jobs.ts'
 
 type Moving = Pick<Loops, 'window' | 'place' | 'reduce' | 'gatherRows' | 'scatterAddRows' | 'reverseTime'>
@@ -17,14 +17,11 @@ export function movingLoops(jobs: Jobs): Moving {
     to: number, toStrides: readonly number[], from: number, fromStrides: readonly number[],
     sizes: readonly number[],
   ): void {
-    const work = 4 * sizes.reduce((product, n) => product * n, 1)
-    const side = (strides: readonly number[]) => {
-      const bytes = inBytes(strides)
-      const step = bytes.pop() ?? 0
-      return [...three(bytes, 0), step]
-    }
-    jobs.run(Kind.move, work, [
-      to, from, ...three(sizes.slice(0, -1), 1), sizes.at(-1) ?? 1, ...side(toStrides), ...side(fromStrides),
+    jobs.run(Kind.move, 4 * sizeOf(sizes), [
+      to, from,
+      fromEnd(sizes, 4, 1), fromEnd(sizes, 3, 1), fromEnd(sizes, 2, 1), fromEnd(sizes, 1, 1),
+      bytes(toStrides, 4), bytes(toStrides, 3), bytes(toStrides, 2), bytes(toStrides, 1),
+      bytes(fromStrides, 4), bytes(fromStrides, 3), bytes(fromStrides, 2), bytes(fromStrides, 1),
     ])
   }
 
