@@ -8,8 +8,8 @@ import { LINE } from './lanes'
 @external('env', 'meet')
 declare function meetThreads(threads: i32): i32
 
-/** Bytes of a thread's own: a word that beats; at 64 a row's addresses, gates.ts; at 128 a tile, gemm.ts. */
-export const EACH: i32 = 256
+/** Bytes of a thread's own: a word that beats; at 64 a row's addresses, gates.ts; at 256 a tile, gemm.ts. */
+export const EACH: i32 = 384
 
 let own: usize = 0
 
@@ -18,14 +18,14 @@ export function enter(at: usize): void {
   own = at
 }
 
-/** This thread's own 64 bytes for a row's addresses. */
+/** This thread's own 192 bytes for a row's addresses. */
 export function scratchRow(): usize {
   return own + 64
 }
 
 /** This thread's own 128 bytes for a tile that is not whole. */
 export function aside(): usize {
-  return own + 128
+  return own + 256
 }
 
 /** Tells those who wait that this thread is alive. */

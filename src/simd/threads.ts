@@ -42,6 +42,7 @@ export function startThread(beginning: Beginning): Thread {
       }
       // what the page does not allow comes without a message
       worker.onerror = ({ message = 'a Content Security Policy must allow worker-src blob:' }) => {
+        URL.revokeObjectURL(url)
         reject(new Error(message))
         thread.onEnd(message)
       }
