@@ -60,6 +60,16 @@ test('curves take colours in order; their names stand at their ends, apart, in t
   }
 })
 
+test('the name of a limit stands apart from that of a curve which ends there, in no curve\'s colour', () => {
+  const root = draw({
+    curves: [{ label: 'curve', points: [[0, 0], [1, 1]] }], limits: [{ y: 1, label: 'limit' }],
+  })
+  const [one, other] = all(root, (e) => e.name === 'text' && ['curve', 'limit'].includes(e.text))
+  assert.ok(Math.abs(number(one, 'y') - number(other, 'y')) >= 13)
+  const limit = [one, other].find(({ text }) => text === 'limit')
+  assert.is(limit?.attributes.get('class'), 'fill-quiet')
+})
+
 test('cells: a rectangle for each run of one shade, nothing where the value is 0', () => {
   const root = draw({
     x: { label: null }, y: { label: null },

@@ -44,21 +44,26 @@ function drawnPanel(panel: ChartPanel): Panel {
       ...panel.x.label === null || cells.length > 0 ? [] : [gridX(x.ticks)],
       ...panel.x.label === null ? [axisX([], { label: null })] : [xAxis(panel.x.label, x.ticks)],
       panel.y.label === null ? valueAxis('', []) : valueAxis(panel.y.label, y.ticks),
-      ...limits.flatMap(limitMarks), ...shown.map(curveMark),
+      ...limits.map(({ y: value }) => ruleY([value], { ...stroke('quiet'), ...DASHES })),
+      ...shown.map(curveMark),
       ...dots.map((one) => dot(one.points, { ...XY, r: one.radius ?? 3, ...fill(ROLES[one.ink ?? 'ink']) })),
-      endNames([...shown, ...dots.map((one) => ({ ...one, ink: one.ink ?? 'ink' as const }))]),
+      endNames([
+        ...shown, ...dots.map((one) => ({ ...one, ink: one.ink ?? 'ink' as const })),
+        ...limits.map((limit) => ({ ...limit, points: [[x.end, limit.y]] as const, ink: 'grey' as const })),
+      ]),
       ...words.map(wordMark),
     ],
   } }
 }
 
+const DASHES = { strokeWidth: 1.5, strokeDasharray: '6,4' } as const
 const XY = { x: (point: Point) => point[0], y: (point: Point) => point[1] }
 
-/** The scale of an axis, and where its ticks stand. */
+/** The scale of an axis, where its ticks stand, and its end. */
 function scaleOf({ domain, log = false, ticks }: Axis, values: readonly number[]) {
   const [low, high] = domain ?? padded(extent(values.filter(Number.isFinite)), log)
   const scale: ScaleOptions = { type: log ? 'log' : 'linear', domain: [low, high], clamp: false }
-  return { scale, ticks: ticks ?? roundValues(low, high, log) }
+  return { scale, ticks: ticks ?? roundValues(low, high, log), end: high }
 }
 
 /** A little more than the values span; some room where they are all the same. */
@@ -77,14 +82,6 @@ const xAxis = (label: string, ticks: readonly number[]): Markish => axisX([...ti
 
 const shadesOf = ({ shades = 'ink' }: Cells) => shades === 'ink' ? inkShades : colourShades(shades)
 
-function limitMarks({ y, label }: { y: number, label: string }): Markish[] {
-  return [
-    ruleY([y], { ...stroke('limit'), strokeWidth: 1.5, strokeDasharray: '6,4' }),
-    text([y], { y: (value: number) => value, text: () => label, frameAnchor: 'right', textAnchor: 'start',
-      dx: 5, ...fill('limit'), fontWeight: 600 }),
-  ]
-}
-
 function curveMark({ points, ink, dashed = false, width = 2 }: Curve & { ink: Ink }): Markish {
   const line = { strokeWidth: width, strokeLinejoin: 'round', ...(dashed ? { strokeDasharray: '5,4' } : {}) }
   return lineY(points, { ...XY, ...stroke(ROLES[ink]), ...line })
@@ -96,7 +93,7 @@ function wordMark({ at, text: word, side, ink = 'ink' }: Word): Markish {
   return text([at], { ...XY, text: () => word, textAnchor: anchor, dx, ...fill(ROLES[ink]), ...HALO })
 }
 
-/** The names of curves, each beside its last point, moved apart where they would stand on each other. */
+/** Names of curves and limits, beside their last points, moved apart where they would touch each other. */
 function endNames(named: readonly { points: readonly Point[], label?: string, ink: Ink }[]): RenderFunction {
   return (_index, { x, y }, _values, { height }, { document }) => {
     const group = document.createElementNS(SVG, 'g')
@@ -115,7 +112,7 @@ function endNames(named: readonly { points: readonly Point[], label?: string, in
       const name = document.createElementNS(SVG, 'text')
       const { className, fill: colour } = fill(ROLES[ink])
       const attributes = { x: left, y: top, class: className, fill: colour, 'text-anchor': 'start',
-        'font-weight': 600 }
+        'font-weight': 600, 'stroke-width': HALO.strokeWidth, stroke: HALO.stroke, 'paint-order': 'stroke' }
       for (const [key, value] of Object.entries(attributes)) name.setAttribute(key, String(value))
       name.textContent = label
       group.appendChild(name)

@@ -49,7 +49,7 @@ export function fill(role: Role): { className: string, fill: string } {
 const rules = (which: 0 | 1): string => Object.entries(COLOURS).map(([role, colours]) =>
   `.unrolled .fill-${role}{fill:${colours[which]}}.unrolled .stroke-${role}{stroke:${colours[which]}}` +
   (role === 'ink' ? `svg.unrolled{color:${colours[which]}}` : '') +
-  (role === 'page' ? `.unrolled g[paint-order]{stroke:${colours[which]}}` : '')).join('')
+  (role === 'page' ? `.unrolled [paint-order]{stroke:${colours[which]}}` : '')).join('')
 
 const STYLE = `${rules(0)}@media(prefers-color-scheme:dark){${rules(1)}}`
 

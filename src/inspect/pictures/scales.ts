@@ -35,7 +35,7 @@ export function extent(ys: readonly number[]): [number, number] {
   return ys.reduce(([low, high], y) => [Math.min(low, y), Math.max(high, y)], [Infinity, -Infinity])
 }
 
-/** Four to nine round numbers in between: equal steps, or 1, 2, 5, 10, ... */
+/** Nine round numbers in between, or fewer: equal steps, or 1, 2, 5, 10, ... */
 export function roundValues(from: number, to: number, logarithmic: boolean): number[] {
   const values: number[] = []
   if (!logarithmic) {
@@ -48,7 +48,7 @@ export function roundValues(from: number, to: number, logarithmic: boolean): num
   }
   const decades = Math.log10(to / from)
   const every = Math.ceil(decades / 8)
-  const factors = decades < 4 ? [1, 2, 5] : [1]
+  const factors = decades < 2.5 ? [1, 2, 5] : [1]
   for (let e = Math.floor(Math.log10(from)); e <= Math.log10(to); e++) {
     if (e % every !== 0) continue
     values.push(...factors.map((f) => f * 10 ** e).filter((v) => v >= from && v <= to))
