@@ -2,9 +2,10 @@
 // train has four segments of 250 ms; each is one of two templates (Poisson, 20 spikes a second), every spike
 // moved by 4 ms or so. Four linear readouts look at the state at its end, and say which templates there were.
 //
-// The last segment is still in the spikes; the one before only in what synapses remember (facilitation lasts
-// 1.2 s, depression 1.1 s) and in what still goes round. With the paper's weights that is little, and luck
-// with the templates counts for more; each parameter's effect is measured. Read next: ../reservoir/liquid.ts.
+// The last segment is still in the spikes; the one before in what synapses remember: with synapses that do not
+// tire, and weights that give as many spikes, it is lost. A readout finds it in small differences, so it is
+// plain least squares, as the paper's linear regression; a ridge of 1 hides most of it. Templates count for
+// much: all is a mean of several, the same for each variant. Read next: ../reservoir/liquid.ts.
 
 import type { Chart } from '../inspect/chart.ts'
 import { type Random, random } from '../random.ts'
@@ -16,52 +17,47 @@ import { type Experiment, SEEDS } from './experiment.ts'
 const SEGMENTS = 4
 const LENGTH = 250 // ms
 const JITTER = 4 // ms
-const [LEARNT, TESTED] = [800, 300]
-const DRAWS = 3 // liquids, with templates of their own, that what the rule asks for is the mean of
-const RIDGE = 1
+const [LEARNT, TESTED] = [1000, 300]
+const DRAWS = 4 // liquids, each with templates of its own
+const TINY = 1e-8 // a ridge for neurons that never spiked, whose states are all 0
 
-// The rule is about the first two; the others, one liquid each, show what each parameter does.
 const VARIANTS: readonly (Partial<ColumnOptions> & { readonly label: string })[] = [
   { label: "Maass's numbers" },
-  { label: 'both', weightScale: 2.5, inputShare: 1 },
   { label: 'weights x 2.5', weightScale: 2.5 },
-  { label: 'input to all', inputShare: 1 },
-  { label: 'weights x 0.5', weightScale: 0.5 },
   { label: 'lambda 3', lambda: 3 },
-  { label: 'static synapses', dynamic: false },
+  { label: 'static synapses', dynamic: false, weightScale: 0.25 },
 ]
 
 export const liquid: Experiment = {
   name: 'liquid',
-  shows: 'a column of spiking neurons holds its last input, and in its synapses some of the one before',
-  rule: 'weights x 2.5, input to all: last segment > 95 %, the one before > 60 %; shuffled 40 to 60 %',
+  shows: 'a column of spiking neurons holds its last input, and in its synapses much of the one before',
+  rule: 'last segment > 95 %, the one before > 75 %; shuffled labels 40 to 60 %',
   source: 'Maass, Natschlaeger and Markram 2002',
   seeds: SEEDS,
   async run({ seed, tell }) {
-    const found: Recall[][] = [] // of each variant, its draws
-    for (const [k, { label, ...options }] of VARIANTS.entries()) {
+    const found: Recall[] = []
+    for (const { label, ...options } of VARIANTS) {
       const draws: Recall[] = []
-      while (draws.length < (k < 2 ? DRAWS : 1)) {
+      while (draws.length < DRAWS) {
         draws.push(await recall(options, random(DRAWS * seed + draws.length), tell))
       }
-      found.push(draws)
-      const said = [0, 1, 2, 3].map((s) => `${(100 * mean(draws, ({ right }) => right[s])).toFixed(0)} %`)
-      const rate = mean(draws, (draw) => draw.rate).toFixed(0)
-      await tell(`${label}: ${said.join(', ')} of the segments, first to last; ${rate} spikes a second`)
+      const mean = meanOf(draws)
+      found.push(mean)
+      const said = percent(mean.right)
+      await tell(`${label}: ${said} of the segments, first to last; ${mean.rate.toFixed(1)} spikes a second`)
     }
-    const [paper, both] = found
-    const [before, last] = [2, 3].map((s) => mean(paper, ({ right }) => right[s]))
-    const [beforeBoth, lastBoth] = [2, 3].map((s) => mean(both, ({ right }) => right[s]))
-    const shuffled = mean(paper, ({ control }) => control)
-    const measures = { last, before, lastBoth, beforeBoth, shuffled }
+    const [paper, , , still] = found
+    await tell(`${VARIANTS[0].label}, readouts with a ridge of 1: ${percent(paper.blunt)}`)
+    const [, , before, last] = paper.right
+    const { control: shuffled } = paper
     return {
-      measures,
+      measures: { last, before, beforeStatic: still.right[2], beforeBlunt: paper.blunt[2], shuffled },
       passed: {
-        'last segment > 95 %': lastBoth > 0.95,
-        'the one before > 60 %': beforeBoth > 0.6,
+        'last segment > 95 %': last > 0.95,
+        'the one before > 75 %': before > 0.75,
         'shuffled labels 40 to 60 %': shuffled >= 0.4 && shuffled <= 0.6,
       },
-      picture: chart(found.map(([{ right }]) => right)),
+      picture: chart([...found.map(({ right }) => right), paper.blunt]),
     }
   },
 }
@@ -69,14 +65,27 @@ export const liquid: Experiment = {
 interface Recall {
   /** share of each segment's templates that the readouts tell right, first to last */
   readonly right: readonly number[]
+  /** the same, by readouts with a ridge of 1 */
+  readonly blunt: readonly number[]
   /** the last segment's, where all labels were shuffled */
   readonly control: number
   /** spikes of a neuron in a second */
   readonly rate: number
 }
 
-const mean = (draws: readonly Recall[], of: (draw: Recall) => number): number =>
-  draws.reduce((sum, draw) => sum + of(draw), 0) / draws.length
+function meanOf(draws: readonly Recall[]): Recall {
+  const mean = (of: (draw: Recall) => number) => draws.reduce((sum, draw) => sum + of(draw), 0) / DRAWS
+  const segments = Array.from({ length: SEGMENTS }, (_, s) => s)
+  return {
+    right: segments.map((s) => mean(({ right }) => right[s])),
+    blunt: segments.map((s) => mean(({ blunt }) => blunt[s])),
+    control: mean(({ control }) => control),
+    rate: mean(({ rate }) => rate),
+  }
+}
+
+const percent = (shares: readonly number[]): string =>
+  shares.map((share) => `${(100 * share).toFixed(0)} %`).join(', ')
 
 /** Runs a liquid on many spike trains, trains readouts on some, and tests them on the others. */
 async function recall(
@@ -102,8 +111,10 @@ async function recall(
   const shuffled = new Float64Array(Y.length)
   rng.permutation(trials).forEach((from, k) =>
     shuffled.set(Y.subarray(from * SEGMENTS, (from + 1) * SEGMENTS), k * SEGMENTS))
-  const [right, control] = [readOut(X, Y, F), readOut(X, shuffled, F)[SEGMENTS - 1]]
-  return { right, control, rate: spikes / net.size / trials }
+  return {
+    right: readOut(X, Y, F, TINY), blunt: readOut(X, Y, F, 1), rate: spikes / net.size / trials,
+    control: readOut(X, shuffled, F, TINY)[SEGMENTS - 1],
+  }
 }
 
 /** Poisson spike times within a segment, in ms. */
@@ -117,9 +128,9 @@ function template(segment: number, rng: Random): number[] {
 }
 
 /** Trains a readout for each segment on the first trials; the share that it tells right in the others. */
-function readOut(X: Float64Array, Y: Float64Array, F: number): number[] {
+function readOut(X: Float64Array, Y: Float64Array, F: number, ridge: number): number[] {
   const [states, labels] = [X.slice(0, LEARNT * F), Y.slice(0, LEARNT * SEGMENTS)]
-  const weights = leastSquares(states, labels, { features: F, outputs: SEGMENTS, ridge: RIDGE })
+  const weights = leastSquares(states, labels, { features: F, outputs: SEGMENTS, ridge })
   return Array.from({ length: SEGMENTS }, (_, s) => {
     let right = 0
     for (let k = LEARNT; k < LEARNT + TESTED; k++) {
@@ -131,23 +142,25 @@ function readOut(X: Float64Array, Y: Float64Array, F: number): number[] {
   })
 }
 
+const LABELS = [...VARIANTS.map(({ label }) => label), 'readouts with ridge 1']
+const INKS = ['ink', 'blue', 'purple', 'orange', 'green'] as const
+
 function chart(shares: readonly (readonly number[])[]): Chart {
-  const say = (k: number) => `${VARIANTS[k].label} ${shares[k].map((share) => share.toFixed(2)).join(', ')}`
   return {
     title: 'What a liquid of 135 spiking neurons knows of the last second',
-    look: `Share of the templates told right. ${VARIANTS[1].label}: weights x 2.5 and input to all neurons.`,
-    caption: `Share told right, first segment to last: ${VARIANTS.map((_, k) => say(k)).join('; ')}.`,
-    panels: [0, 1].map((which) => ({
+    look: `Share of the templates told right; means of ${DRAWS} liquids with templates of their own.`,
+    caption: `Told right, first segment to last: ${LABELS.map((label, k) =>
+      `${label} ${percent(shares[k])}`).join('; ')}. Static synapses: weights x 0.25, for as many spikes.`,
+    panels: [[0, 1, 2], [0, 3, 4]].map((which, panel) => ({
       height: 240,
-      x: { label: which === 0 ? null : 'segment (the state is read after the last)', ticks: [1, 2, 3, 4] },
-      y: { label: 'told right (%)', domain: [40, 102] as const },
+      x: { label: panel === 0 ? null : 'segment of 250 ms (the state is read after the last)',
+        ticks: [1, 2, 3, 4] },
+      y: { label: 'told right (%)', domain: [40, 102] as const, ticks: [50, 60, 70, 80, 90, 100] },
       limits: [{ y: 50, label: 'guessing' }, { y: 75, label: 'aim, segment 3' }],
-      curves: (which === 0 ? [0, 1, 2, 3] : [0, 4, 5, 6]).map((k) => ({
-        label: VARIANTS[k].label, width: k === 0 ? 3.5 : 2,
-        points: shares[k].map((share, s) => [s + 1, 100 * share] as const), ink: INKS[k],
+      curves: which.map((k) => ({
+        label: LABELS[k], width: k === 0 ? 3.5 : 2, ink: INKS[k],
+        points: shares[k].map((share, s) => [s + 1, 100 * share] as const),
       })),
     })),
   }
 }
-
-const INKS = ['ink', 'purple', 'blue', 'green', 'grey', 'orange', 'blue'] as const
