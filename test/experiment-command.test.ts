@@ -96,6 +96,25 @@ test('--all: a table for people and one for programs; a failure gives code 1, al
   assert.equal(seen, [1, 2, 3, 1, 2, 3, 1])
 })
 
+test('--all: a bug in one of them costs neither the others nor the table', async () => {
+  const breaks = madeUp('breaks', () => { throw new TypeError('x is undefined') })
+  const written = process.stderr.write.bind(process.stderr)
+  let said = ''
+  process.stderr.write = (text: string | Uint8Array): boolean => {
+    said += String(text)
+    return true
+  }
+  try {
+    assert.is(await runExperiments(options, [breaks, madeUp('passes', () => found(0, true))]), 1)
+  } finally {
+    process.stderr.write = written
+  }
+  assert.is(said, 'unrolled: breaks: this is a bug in unrolled: x is undefined; ' +
+    'npx unrolled experiment breaks --debug shows where\n')
+  const table = readFileSync(join(options.out, 'experiments.md'), 'utf8')
+  assert.match(table, /breaks.*fail[^]*passes.*pass/)
+})
+
 test('an experiment that is run alone and breaks tells why, as every command does', async () => {
   const breaks = madeUp('breaks', () => { throw new UnrolledError('no memory; take less') })
   try {

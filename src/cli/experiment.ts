@@ -10,6 +10,7 @@ import type { Device } from '../device.ts'
 import { type Experiment, judge, type Outcome } from '../experiments/experiment.ts'
 import { experiments } from '../experiments/list.ts'
 import { ensureFolder, writeTogether } from '../io/node-files.ts'
+import { reasonOf } from '../io/reasons.ts'
 import { nearest } from '../suggest.ts'
 import { breathe, LARGEST_SEED, say } from './common.ts'
 import { deviceOptions, openDevice } from './device-option.ts'
@@ -53,17 +54,21 @@ export async function runExperiments(
   const chosen = options.all ? known : [experimentOf(options.name, known)]
   const device = await openDevice(options)
   ensureFolder(options.out)
-  const release = endOnSignal(() => { process.stdout.write('\n') })
   const rows: Row[] = []
+  const release = endOnSignal(() => {
+    process.stdout.write('\n')
+    const { name } = chosen[rows.length]
+    if (options.all) process.stderr.write(`unrolled: stopped in ${name}; no table is written\n`)
+  })
   for (const experiment of chosen) {
     const seeds = options.seed === undefined ? experiment.seeds : [options.seed]
     rows.push(await runOne(experiment, seeds, device, options.out).catch((error: unknown) => {
-      if (!options.all || !(error instanceof UnrolledError)) throw error
+      if (!options.all) throw error
       return failed(experiment, seeds, error) // the others still run
     }))
   }
-  if (options.all) await writeTable(options.out, rows, device)
   release()
+  if (options.all) await writeTable(options.out, rows, device)
   return rows.every(({ passed }) => passed) ? 0 : 1
 }
 
@@ -109,8 +114,10 @@ function resultLine({ name, measures, rule, source, passed }: Row): string {
 }
 
 /** Of an experiment that could not be run to its end: on stderr why, and a row all the same. */
-function failed({ name, shows, rule, source }: Experiment, seeds: readonly number[], error: Error): Row {
-  process.stderr.write(`unrolled: ${name}: ${oneLine(error.message)}\n`)
+function failed({ name, shows, rule, source }: Experiment, seeds: readonly number[], error: unknown): Row {
+  const why = error instanceof UnrolledError ? oneLine(error.message)
+    : `this is a bug in unrolled: ${reasonOf(error)}; npx unrolled experiment ${name} --debug shows where`
+  process.stderr.write(`unrolled: ${name}: ${why}\n`)
   const nothing = { measures: {}, passed: false, seconds: 0, picture: undefined }
   const row = { name, shows, rule, source, seeds, ...nothing }
   process.stdout.write(resultLine(row))
