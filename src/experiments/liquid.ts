@@ -2,10 +2,10 @@
 // train has four segments of 250 ms; each is one of two templates (Poisson, 20 spikes a second), every spike
 // moved by 4 ms or so. Four linear readouts look at the state at its end, and say which templates there were.
 //
-// The last segment is still in the spikes; the one before in what synapses remember: with synapses that do not
-// tire, and weights that give as many spikes, it is lost. A readout finds it in small differences, so it is
-// plain least squares, as the paper's linear regression; a ridge of 1 hides most of it. Templates count for
-// much: all is a mean of several, the same for each variant. Read next: ../reservoir/liquid.ts.
+// The last segment is still in the spikes, the one before in what synapses remember: those that do not tire
+// lose it, at as many spikes. It lies in small differences, so readouts are plain least squares, as the
+// paper's linear regression; a ridge of 1 hides most of it. Luck with templates counts for much: all is a mean
+// of several liquids, with the same templates for each variant. Read next: ../reservoir/liquid.ts.
 
 import type { Chart } from '../inspect/chart.ts'
 import { type Random, random } from '../random.ts'
