@@ -4,8 +4,8 @@
 //
 // The last segment is still in the spikes, the one before in what synapses remember: those that do not tire
 // lose it, at as many spikes. It lies in small differences, so readouts are plain least squares, as the
-// paper's linear regression; a ridge of 1 hides most of it. Luck with templates counts for much: all is a mean
-// of several liquids, with the same templates for each variant. Read next: ../reservoir/liquid.ts.
+// paper's linear regression; a ridge of 1 hides most of it. Luck with templates counts for much, so all are
+// means of several liquids, with the same templates for each variant. Read next: ../reservoir/liquid.ts.
 
 import type { Chart } from '../inspect/chart.ts'
 import { type Random, random } from '../random.ts'
