@@ -3,8 +3,9 @@
 //
 //   LSTM        4H (D + H) + 8H  weights        projected   4H (D + P) + 8H + P H
 //
-// So for as many weights it has more cells, or for as many cells fewer weights and operations. Both are
-// measured on Moby-Dick, as a mean of two seeds. Read next: ../nn/lstm.ts, ../train/loop.ts.
+// So for as many weights it has more cells, or for as many cells fewer weights and operations: both measured
+// on Moby-Dick, mean of two seeds. Of the rates 0.005, 0.01 and 0.02 the last is best for each net. At 0.005
+// the projected ones lead by 0.17 bits: they learn sooner there, not better. Next: ../nn/lstm.ts.
 
 import { loadCorpus } from '../data/node-corpus.ts'
 import { splitText, Vocabulary } from '../data/text.ts'
@@ -21,7 +22,8 @@ import type { Context, Experiment } from './experiment.ts'
 
 const D = 64 // the size of a character's vector
 const [B, T] = [32, 64]
-const STEPS = 1000
+const STEPS = 800
+const RATE = 0.02
 const P = 64
 
 interface Net {
@@ -49,7 +51,7 @@ interface Trained {
 export const projection: Experiment = {
   name: 'projection',
   shows: 'an LSTM with a projected output models text as well as one without, with fewer weights per cell',
-  rule: 'equal parameters: bits per character < LSTM + 0.02, mean of 2; equal cells: fewer, fewer operations',
+  rule: 'equal parameters: within 0.02 bits per character of LSTM, mean of 2; equal cells: fewer operations',
   source: 'Sak, Senior and Beaufays 2014, section 2',
   seeds: [1], // and another one, since a mean of two is asked for
   async run(context) {
@@ -70,7 +72,7 @@ export const projection: Experiment = {
       },
       passed: {
         'parameters equal within 0.5 %': Math.abs(parametersEqual / parametersLstm - 1) < 0.005,
-        'equal parameters: at most 0.02 bits per character above LSTM': bitsEqualParameters - bitsLstm < 0.02,
+        'equal parameters: within 0.02 bits per character': Math.abs(bitsEqualParameters - bitsLstm) < 0.02,
         'equal cells: fewer parameters': parametersFewer < parametersLstm,
         'equal cells: fewer operations': operationsFewer < operationsLstm,
       },
@@ -100,7 +102,7 @@ async function trained(
   const curve: Point[] = []
   for await (const { step, bitsPerChar } of train({
     model, ids: ids.train, batch: B, window: T, clip: 5, rng, stop: { steps: STEPS },
-    optimizer: adam({ learningRate: 0.005 }), schedule: cosine({ total: STEPS }),
+    optimizer: adam({ learningRate: RATE }), schedule: cosine({ total: STEPS }),
   })) {
     if (step % 10 === 0) curve.push([step, bitsPerChar])
     await tell(step % 100 > 0 ? null : `${name}: step ${step} of ${STEPS}: ${bitsPerChar.toFixed(3)} bits`)
