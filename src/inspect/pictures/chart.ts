@@ -16,6 +16,7 @@ const ROLES: Readonly<Record<Ink, Role>> = {
 }
 const ORDER: readonly Ink[] = ['blue', 'orange', 'purple', 'green', 'ink', 'grey']
 const HEIGHT = 260
+const ABOVE = 28 // pixels between a panel's edge and its axes
 const LINE = 14 // pixels between two names at the ends of curves
 
 /** The chart as a picture; `name` is the file's. */
@@ -33,9 +34,12 @@ function drawnPanel(panel: ChartPanel): Panel {
   ]
   const x = scaleOf(panel.x, points.map(([value]) => value))
   const y = scaleOf(panel.y, [...points.map(([, value]) => value), ...limits.map((limit) => limit.y)])
-  const names = [...curves, ...dots, ...limits].map(({ label = '' }) => label.length)
-  return { height: panel.height ?? HEIGHT, options: {
-    x: x.scale, y: y.scale, marginTop: 28, marginBottom: panel.x.label === null ? 10 : 42,
+  const names = [...curves, ...dots, ...limits]
+    .flatMap(({ label }) => label === undefined ? [] : label.length)
+  const below = panel.x.label === null ? 10 : 46
+  const height = Math.max(panel.height ?? HEIGHT, ABOVE + LINE * names.length + below)
+  return { height, options: {
+    x: x.scale, y: y.scale, marginTop: ABOVE, marginBottom: below,
     marginRight: Math.max(24, 14 + 6.6 * Math.max(0, ...names)),
     ...panel.y.label === null ? { marginLeft: 24 } : {},
     marks: [
@@ -76,7 +80,7 @@ function padded([low, high]: readonly [number, number], log: boolean): [number, 
 }
 
 const xAxis = (label: string, ticks: readonly number[]): Markish => axisX([...ticks], {
-  label, labelAnchor: 'center', labelArrow: 'none', ticks: 1000,
+  label, labelAnchor: 'center', labelArrow: 'none', labelOffset: 38, ticks: 1000,
   tickFormat: (x: number) => Math.abs(x) >= 1000 && Number.isInteger(x) ? count(x) : tidy(x),
 })
 
@@ -95,7 +99,7 @@ function wordMark({ at, text: word, side, ink = 'ink' }: Word): Markish {
 
 /** Names of curves and limits, beside their last points, moved apart where they would touch each other. */
 function endNames(named: readonly { points: readonly Point[], label?: string, ink: Ink }[]): RenderFunction {
-  return (_index, { x, y }, _values, { height }, { document }) => {
+  return (_index, { x, y }, _values, { height, marginBottom }, { document }) => {
     const group = document.createElementNS(SVG, 'g')
     const places = named.flatMap(({ points, label, ink }) => {
       const last = points.findLast((point) => point.every(Number.isFinite))
@@ -105,7 +109,8 @@ function endNames(named: readonly { points: readonly Point[], label?: string, in
     for (const [k, place] of places.entries()) {
       if (k > 0) place.top = Math.max(place.top, places[k - 1].top + LINE)
     }
-    for (let k = places.length - 1, floor = height - 4; k >= 0; k--, floor = places[k + 1].top - LINE) {
+    let floor = height - marginBottom
+    for (let k = places.length - 1; k >= 0; k--, floor = places[k + 1].top - LINE) {
       places[k].top = Math.min(places[k].top, floor)
     }
     for (const { label, ink, left, top } of places) {
