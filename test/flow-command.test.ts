@@ -5,16 +5,22 @@ import * as assert from 'uvu/assert'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { composed } from '../src/context.ts'
 import { byLag } from '../src/inspect/lab/by-lag.ts'
 import { clipping } from '../src/inspect/lab/clipping.ts'
 import { forgetBias } from '../src/inspect/lab/forget-bias.ts'
 import { jacobianPart } from '../src/inspect/lab/jacobian.ts'
 import { float64 } from '../src/inspect/lab/nets.ts'
 import { lagOfThousandth, manyLags, middles, shown, textTable } from '../src/inspect/lab/part.ts'
-import { saturated } from '../src/inspect/lab/saturated.ts'
+import { saturated, stuckTable } from '../src/inspect/lab/saturated.ts'
 import { truncation } from '../src/inspect/lab/truncation.ts'
 import { drawParts, renderLab } from '../src/inspect/pictures/lab-report.ts'
-import { CELLS } from '../src/nn/cells.ts'
+import { saturation } from '../src/inspect/saturation.ts'
+import { CELLS, cells } from '../src/nn/cells.ts'
+import { unroll } from '../src/nn/unroll.ts'
+import { random } from '../src/random.ts'
+import { Tape } from '../src/tape.ts'
+import { tensor } from '../src/tensor.ts'
 import { buildCommand, words } from './command.ts'
 import { parseXml } from './xml.ts'
 
@@ -63,7 +69,7 @@ test('--json: the same numbers on stdout, nothing else; the same each time', () 
 test('a trained model: before, while and after its training', () => {
   writeFileSync(at('text.txt'), words(400))
   const model = ['--data', 'text.txt', '--hidden', '8', '--batch', '4', '--window', '8', '--steps', '4',
-    '--sample-every', '0', '--device', 'cpu', '--flow-every', '2']
+    '--sample-every', '0', '--device', 'cpu', '--flow-every', '2', '--skip', '--forget-bias', '1']
   assert.is(run(['train', ...model, '--layers', '2', '--out', 'model']).status, 0)
   const flow = (...more: string[]) => run(['flow', '--cell', 'elman', '--rho', '0.5', '--steps', '12',
     '--json', '--trained', 'model', '--out', 'trained', ...more])
@@ -160,6 +166,21 @@ test('what the laboratory says is what theory says', async () => {
   const cuts = (await truncation(['gru'], [0.5, 0.9], 30, rest)).numbers as { cut: number[] }[]
   for (const { cut } of cuts) assert.ok(cut.every((share, k) => k === 0 || share < cut[k - 1]), `${cut}`)
   assert.ok(cuts[2].cut[4] > 100 * cuts[1].cut[4], 'the farther a gradient reaches, the more is cut off')
+})
+
+test('what a function is called in the table of stuck values is what it is', async () => {
+  const all = await saturated(CELLS, [], 10, rest)
+  assert.not.match(textTable(all.table), 'undefined')
+  for (const name of ['lstm', 'peephole', 'lstmp', 'layer-norm-lstm'] as const) {
+    const make: typeof cells.lstm = cells[name]
+    const cell = make({ inputs: 2, hidden: 4, gateBias: { forget: 30 }, device: float64(), rng: random(1) })
+    const tape = new Tape()
+    composed(() => unroll(cell, tensor(random(2).normal(12), { shape: [3, 2, 2], device: float64() })))
+    const { rows } = stuckTable([{ label: name, cell: name, functions: await saturation(tape) }])
+    tape.close()
+    const open = rows.filter(([, , , high]) => high === 100).map(([, what]) => String(what).slice(-3))
+    assert.equal(open, ['(f)'], name)
+  }
 })
 
 test('tables and small numbers', () => {

@@ -116,8 +116,8 @@ export const trainCommand = defineCommand({
     },
     flowEvery: {
       type: 'countOrZero',
-      help: 'steps between two measurements of how far back gradients reach, for the pictures; 50 by ' +
-        'default, 0 for none',
+      help: 'steps between two measurements of how far back gradients reach, for the pictures; each takes ' +
+        'as long as 1 to 3 steps; 100 by default, 0 for none',
     },
     json: { type: 'flag', help: 'one JSON object a line on stdout, nothing else' },
   },

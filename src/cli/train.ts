@@ -177,7 +177,7 @@ async function follow(run: Run): Promise<void> {
   }
 }
 
-const FLOW_EVERY = 50 // steps: a measurement takes some half as long as one
+const FLOW_EVERY = 100 // steps: a measurement takes as long as one on the cpu, as three where they are fast
 
 /** Whether the next step is one whose gradient flow is measured: by its number alone, resumed or not. */
 function isFlowTurn({ options: { flowEvery = FLOW_EVERY }, training: { steps }, folder }: Run): boolean {

@@ -1,9 +1,9 @@
 // What clipping does to a step: if ||g|| > theta, g <- theta g / ||g|| (Pascanu, Mikolov and Bengio 2013,
 // algorithm 1). The direction stays; the step is as long as theta allows, and no longer.
 //
-// g = dL/dW for the tanh net and L = v . h_T, for many sequences. Where the Jacobians shrink, all norms are
-// small and alike, and nothing is cut; where they stretch, norms are thousands of times as long and differ
-// much, and one step along such a gradient throws the weights far away.
+// g = dL/dW for the tanh net and L = v . h_T, for many sequences and a net of each seed. Where the Jacobians
+// shrink, all norms are small and alike, and nothing is cut; where they stretch, norms are thousands of times
+// as long and differ much, and one step along such a gradient throws the weights far away.
 // Read next: ../../train/clip.ts, truncation.ts.
 
 import type { Chart } from '../chart.ts'
@@ -15,17 +15,17 @@ import { random } from '../../random.ts'
 import { Tape } from '../../tape.ts'
 import { clipByGlobalNorm } from '../../train/clip.ts'
 import { dispose, type Tensor } from '../../tensor.ts'
-import { normals, type Subject, TANH_UNITS, tanhNet } from './nets.ts'
+import { normals, SEEDS, type Subject, TANH_UNITS, tanhNet } from './nets.ts'
 import { middle, type Part } from './part.ts'
 
 const TITLE = 'What clipping does to the step'
 
-const SEQUENCES = 60
+const SEQUENCES = 12 // of each net
 const THETA = 5 // what unrolled train clips at by default
 
 interface Lengths {
   readonly rho: number
-  /** ||g|| of each sequence, in rising order, before and after clipping */
+  /** ||g|| of each sequence of each net, in rising order, before and after clipping */
   readonly before: readonly number[]
   readonly after: readonly number[]
 }
@@ -35,13 +35,13 @@ export async function clipping(
 ): Promise<Part> {
   const found: Lengths[] = []
   for (const rho of rhos) {
-    const net = tanhNet(rho, steps, 1, SEQUENCES)
     const pairs: [number, number][] = []
-    for (let b = 0; b < SEQUENCES; b++) {
-      pairs.push(await lengths(net, b))
-      if (b % 10 === 0) await breathe()
+    for (const seed of SEEDS) {
+      const net = tanhNet(rho, steps, seed, SEQUENCES)
+      for (let b = 0; b < SEQUENCES; b++) pairs.push(await lengths(net, b))
+      dispose([net.xs, net.cell.parameters])
+      await breathe()
     }
-    dispose([net.xs, net.cell.parameters])
     pairs.sort(([a], [b]) => a - b)
     found.push({ rho, before: pairs.map(([norm]) => norm), after: pairs.map(([, norm]) => norm) })
   }
@@ -57,7 +57,8 @@ export async function clipping(
       }),
     },
     notes: [`The norm of dL/dW for ${SEQUENCES} sequences of ${steps} steps each, L = v . h_T with a ` +
-      `random v of length 1, one net of ${TANH_UNITS} units; clipped at theta = ${THETA}.`],
+      `random v of length 1, of each of ${SEEDS.length} nets of ${TANH_UNITS} units; clipped at theta = ` +
+      `${THETA}.`],
     numbers: { theta: THETA, nets: found },
   }
 }

@@ -154,7 +154,7 @@ async function trainedSaturation(given: Trained): Promise<Part> {
       try {
         composed(() => unroll(cell, xs))
         const label = model.form.layers > 1 ? `${name}, layer ${k + 1}` : name
-        found.push({ label, functions: await saturationIfAny(tape) })
+        found.push({ label, cell: model.form.cell, functions: await saturationIfAny(tape) })
       } finally {
         tape.close()
         dispose([xs, cell.parameters])
