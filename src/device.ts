@@ -4,8 +4,7 @@
 // the only thing that is awaited. A primitive allocates its own output from the device's pool; nobody but the
 // tape, a scope or the user frees it. Inputs are contiguous row-major views (memory + offset); outputs start
 // at offset 0. Indices are int32, everything else is the device's own float type. One equation each; each
-// gradient is stated once, above this line (ops/).
-// Next: cpu/device.ts keeps this contract in plain loops; tensor.ts wraps a view; ops/ calls the primitives.
+// gradient is stated once, above this line (ops/). Next: cpu/device.ts, plain loops; tensor.ts, a view.
 
 import type { Shape } from './shape.ts'
 import type { StepCell, Stepper } from './stepper.ts'
@@ -136,7 +135,8 @@ export interface Device {
 
 /** How a unit of a cell computes: each is a file of its own (cpu/gates-*.ts, kernels/gates_*.wgsl). */
 export type GateKind =
-  'tanh' | 'relu' | 'sigmoid' | 'lstm' | 'peephole' | 'coupled' | 'gru' | 'gruBefore' | 'gruChung'
+  'tanh' | 'relu' | 'sigmoid' | 'lstm1997' | 'lstm2000' | 'lstm' | 'peephole' | 'coupled' |
+  'gru' | 'gruBefore' | 'gruChung'
 
 /** A cell's run over a sequence: its weights, its input, its first state. */
 export interface Run {

@@ -9,6 +9,7 @@
 // CPU twin: src/cpu/recurrence.ts. Next: gemm.ts.
 
 import { multiplyFew } from './few'
+import { blocksBackward, blocksForward } from './gates-blocks'
 import { coupledBackward, coupledForward } from './gates-coupled'
 import { elmanBackward, elmanForward } from './gates-elman'
 import { gruBackward, gruForward } from './gates-gru'
@@ -25,8 +26,10 @@ const LSTM: i32 = 3 // 0 to 2: gates-elman.ts
 const GRU: i32 = 4
 const PEEPHOLE: i32 = 5
 const COUPLED: i32 = 6
-const GRU_BEFORE: i32 = 7
-const GRU_CHUNG: i32 = 8
+const LSTM_1997: i32 = 7
+const LSTM_2000: i32 = 8
+const GRU_BEFORE: i32 = 9
+const GRU_CHUNG: i32 = 10
 
 /** What the host writes down (src/simd/recurrence.ts). Addresses; 0 for what is not there. */
 @unmanaged
@@ -136,6 +139,7 @@ export function forwardOf(row: Row, kind: i32): void {
   else if (kind == GRU) gruForward(row)
   else if (kind == PEEPHOLE) peepholeForward(row)
   else if (kind == COUPLED) coupledForward(row)
+  else if (kind == LSTM_1997 || kind == LSTM_2000) blocksForward(row, kind == LSTM_2000)
   else if (kind >= GRU_BEFORE) resetForward(row, signOf(kind))
   else elmanForward(row, kind)
 }
@@ -257,6 +261,7 @@ function backThrough(row: Row, s: Sequence, t: i32, b: i32, dh: usize): void {
   else if (s.kind == GRU) gruBackward(row)
   else if (s.kind == PEEPHOLE) peepholeBackward(row)
   else if (s.kind == COUPLED) coupledBackward(row)
+  else if (s.kind == LSTM_1997 || s.kind == LSTM_2000) blocksBackward(row, s.kind == LSTM_2000)
   else if (s.kind >= GRU_BEFORE) resetBackward(row)
   else elmanBackward(row, s.kind)
 }

@@ -6,7 +6,7 @@
 //              di = dc_t g,  df = dc_t c_{t-1},  dg = dc_t i,  do = dm tanh(c_t),  dc_{t-1} = dc_t f
 //              and through each gate's function: sigmoid' = s (1 - s), tanh' = 1 - g^2
 //
-// Kernel twin: kernels/gates_lstm.wgsl. Next: gates-elman.ts.
+// Kernel twin: kernels/gates_lstm.wgsl. Next: gates-blocks.ts.
 
 import type { Gates } from './gates.ts'
 

@@ -8,6 +8,7 @@
 // Kernel twins: kernels/recurrence_forward.wgsl, recurrence_backward.wgsl. Next: matmul.ts.
 
 import type { FloatArray, GateKind, NumberArray } from '../device.ts'
+import { lstm1997Gates, lstm2000Gates } from './gates-blocks.ts'
 import { coupledGates } from './gates-coupled.ts'
 import { reluGates, sigmoidGates, tanhGates } from './gates-elman.ts'
 import { gruGates } from './gates-gru.ts'
@@ -19,9 +20,10 @@ import { tanhOf32 } from './elementwise.ts'
 import { matmul, type Matrix } from './matmul.ts'
 
 export const gatesOf: Record<GateKind, Gates> = {
-  tanh: tanhGates, relu: reluGates, sigmoid: sigmoidGates, lstm: lstmGates,
-  peephole: peepholeGates, coupled: coupledGates, gru: gruGates,
-  gruBefore: gruBeforeGates, gruChung: gruChungGates,
+  tanh: tanhGates, relu: reluGates, sigmoid: sigmoidGates,
+  lstm1997: lstm1997Gates, lstm2000: lstm2000Gates, lstm: lstmGates,
+  peephole: peepholeGates, coupled: coupledGates,
+  gru: gruGates, gruBefore: gruBeforeGates, gruChung: gruChungGates,
 }
 
 /** An array and where what is meant begins in it. */

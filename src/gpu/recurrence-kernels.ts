@@ -21,11 +21,17 @@ const elman = (f: string, slope: string): Gates => ({
   gates: 1, saves: false, passes: false, splits: false, text: fill(sources.gatesElman, { f, slope }),
 })
 
+const blocks = (forgets: 'true' | 'false') => ({
+  saves: true, passes: false, splits: false, text: fill(sources.gatesBlocks, { forgets }),
+})
+
 /** The kinds that there are kernels for. */
 export const gatesOf: Readonly<Record<string, Gates>> = {
   tanh: elman('tanhOf(a)', '(1.0 - m * m)'),
   relu: elman('select(a, 0.0, a < 0.0)', 'select(0.0, 1.0, m > 0.0)'),
   sigmoid: elman('sigmoid(a)', '(m * (1.0 - m))'),
+  lstm1997: { ...blocks('false'), gates: 3 },
+  lstm2000: { ...blocks('true'), gates: 4 },
   lstm: { gates: 4, saves: true, passes: false, splits: false, text: sources.gatesLstm },
   peephole: { gates: 4, saves: true, passes: false, splits: false, text: sources.gatesPeephole },
   coupled: { gates: 3, saves: true, passes: false, splits: false, text: sources.gatesCoupled },

@@ -10,6 +10,7 @@ import crossEntropyGradient from '../../kernels/cross_entropy_gradient.wgsl'
 import dropout from '../../kernels/dropout.wgsl'
 import fill from '../../kernels/fill.wgsl'
 import functions from '../../kernels/functions.wgsl'
+import gatesBlocks from '../../kernels/gates_blocks.wgsl'
 import gatesCoupled from '../../kernels/gates_coupled.wgsl'
 import gatesElman from '../../kernels/gates_elman.wgsl'
 import gatesGru from '../../kernels/gates_gru.wgsl'
@@ -58,7 +59,7 @@ import window from '../../kernels/window.wgsl'
 
 export const sources = {
   accumulate, binary, clipNorm, clipParts, clipScale, crossEntropy, crossEntropyGradient, dropout, fill,
-  functions, gatesCoupled, gatesElman, gatesGru, gatesLstm, gatesPeephole, gather, half,
+  functions, gatesBlocks, gatesCoupled, gatesElman, gatesGru, gatesLstm, gatesPeephole, gather, half,
   matmulBlock, matmulJoin, matmulLanes, matmulNaive, matmulParts, matmulSkinny, matmulTiled,
   norm, normGradient, oneHot, philox, place, recurrenceBackward, recurrenceForward, recurrenceHandBack,
   recurrenceLanes, recurrencePack, recurrenceProduct, recurrenceProject, recurrenceSteps,

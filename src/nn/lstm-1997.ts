@@ -29,7 +29,7 @@ export interface Lstm1997Options extends MemoryBlockOptions<'input' | 'output'> 
 export function lstm1997(options: Lstm1997Options): ProjectedCell<LstmState> {
   checkCellOptions('lstm1997', options, [...BLOCK_OPTIONS, 'gateFeedback'])
   const { inputs: D, hidden: H, gateFeedback = false, device } = options
-  const { parameters, blocks: N, rows, project, sums, forCells } =
+  const { parameters, blocks: N, rows, project, sums, forCells, fused } =
     memoryBlocks('lstm1997', options, ['input', 'output'], gateFeedback)
 
   return projectedCell<LstmState>('lstm1997', {
@@ -50,5 +50,6 @@ export function lstm1997(options: Lstm1997Options): ProjectedCell<LstmState> {
       return { output: y, state: { h: y, c: s, ...(gateFeedback && { gates }) } }
     },
     changeable: ['weight_hh', 'seen', 'written'],
+    ...(fused && { fused: { kind: 'lstm1997', ...fused } }),
   })
 }

@@ -26,7 +26,7 @@ export type Lstm2000Options = MemoryBlockOptions<'input' | 'forget' | 'output'>
 export function lstm2000(options: Lstm2000Options): ProjectedCell<LstmState> {
   checkCellOptions('lstm2000', options, BLOCK_OPTIONS)
   const { inputs: D, hidden: H, device } = options
-  const { parameters, blocks: N, rows, project, sums, forCells } =
+  const { parameters, blocks: N, rows, project, sums, forCells, fused } =
     memoryBlocks('lstm2000', options, ['input', 'forget', 'output'])
 
   return projectedCell<LstmState>('lstm2000', {
@@ -45,5 +45,6 @@ export function lstm2000(options: Lstm2000Options): ProjectedCell<LstmState> {
       return { output: y, state: { h: y, c: s } }
     },
     changeable: ['weight_hh', 'seen', 'written'],
+    ...(fused && { fused: { kind: 'lstm2000', ...fused } }),
   })
 }

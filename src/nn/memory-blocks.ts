@@ -13,7 +13,7 @@ import { add, detach, mul, sigmoid } from '../ops/elementwise.ts'
 import { affine, matmul } from '../ops/matmul.ts'
 import { broadcastTo, pad, reshape } from '../ops/move.ts'
 import type { Tensor } from '../tensor.ts'
-import { uniformParameter } from './cell.ts'
+import { type FusedParts, uniformParameter } from './cell.ts'
 import { gateBiases, type GatedOptions } from './gate-bias.ts'
 
 export interface MemoryBlockOptions<G extends string> extends GatedOptions<G | 'cell'> {
@@ -39,6 +39,8 @@ interface MemoryBlocks {
   sums(projected: Tensor, before: Tensor, weight_hh?: Tensor): Tensor
   /** a gate of each block [B, N] as one of each cell [B, H] */
   forCells(gate: Tensor): Tensor
+  /** what a fused op takes, if every cell has its own gates, and errors flow through all of the past */
+  readonly fused: Omit<FusedParts, 'kind'> | undefined
 }
 
 /** @param gates their names in the order of the rows; @param feedback whether the units see all gates too */
@@ -67,6 +69,8 @@ export function memoryBlocks<G extends string>(
       const B = gate.shape[0]
       return S === 1 ? gate : reshape(broadcastTo(reshape(gate, [B, N, 1]), [B, N, S]), [B, H])
     },
+    fused: S > 1 || truncated || feedback ? undefined
+      : { weight_hh, ...(cellBias && { affine: { weight: weight_ih, biases: [bias_ih] } }) },
   }
 }
 

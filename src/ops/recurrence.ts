@@ -48,8 +48,12 @@ export interface RecurrenceOptions extends Pick<Replays, 'unfold'> {
 
 /** G */
 export const GATES: Record<GateKind, number> = {
-  tanh: 1, relu: 1, sigmoid: 1, lstm: 4, peephole: 4, coupled: 3, gru: 3, gruBefore: 3, gruChung: 3,
+  tanh: 1, relu: 1, sigmoid: 1, lstm1997: 3, lstm2000: 4, lstm: 4, peephole: 4, coupled: 3,
+  gru: 3, gruBefore: 3, gruChung: 3,
 }
+
+/** The kinds that have a c beside h. */
+const LSTMS: readonly GateKind[] = ['lstm1997', 'lstm2000', 'lstm', 'peephole', 'coupled']
 
 /** Whether the last gate's product is with r ⊙ h, not with h. */
 const resetsBefore = (kind: GateKind) => kind === 'gruBefore' || kind === 'gruChung'
@@ -177,7 +181,7 @@ function runOf(
   checkSize('weight_hr', weight_hr, [outputs, H])
   checkSize('h', h, [B, outputs])
   checkSize('c', c, [B, H])
-  const hasC = kind === 'lstm' || kind === 'peephole' || kind === 'coupled'
+  const hasC = LSTMS.includes(kind)
   check((c !== undefined) === hasC && (hasC || !weight_hr), () =>
     `recurrence: kind is ${kind}; an lstm needs c, and no other kind takes c or weight_hr`)
   check((weight_ch !== undefined) === (kind === 'peephole') && !(weight_ch && bias_hh), () =>

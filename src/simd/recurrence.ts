@@ -11,7 +11,7 @@ import { Scratch } from './scratch.ts'
 /** As numbered in kernels/simd/recurrence.ts and gates-elman.ts. */
 export const KINDS: Readonly<Record<GateKind, number>> = {
   tanh: 0, relu: 1, sigmoid: 2, lstm: 3, gru: 4, peephole: 5, coupled: 6,
-  gruBefore: 7, gruChung: 8,
+  lstm1997: 7, lstm2000: 8, gruBefore: 9, gruChung: 10,
 }
 
 const orZero = (x: FloatArray | null): number => (x ? addressOf(x, 0) : 0)
