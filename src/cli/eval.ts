@@ -1,6 +1,7 @@
 // npx unrolled eval: how well a trained model predicts a text, every character or word counted once,
 // with the state carried over.
 
+import { thousands } from '../check.ts'
 import { printable } from '../data/printable.ts'
 import type { AnyVocabulary } from '../data/words.ts'
 import { measure, openModel } from './common.ts'
@@ -44,7 +45,7 @@ export async function runEval(options: Values<typeof evalCommand.options>): Prom
   process.stdout.write(options.json
     ? `${JSON.stringify({ event: 'validation', ...measuredFields(unit, result), tokens })}\n`
     : `${source}: ${bits}${loss.toFixed(4)} nats, perplexity ${perplexity.toFixed(3)}, ` +
-      `over ${tokens.toLocaleString('en-US')} ${unit}s${unknownAmong(ids, vocabulary)}\n`)
+      `over ${thousands(tokens)} ${unit}s${unknownAmong(ids, vocabulary)}\n`)
   return 0
 }
 
@@ -52,5 +53,5 @@ export async function runEval(options: Values<typeof evalCommand.options>): Prom
 function unknownAmong(ids: Int32Array, vocabulary: AnyVocabulary): string {
   if (vocabulary.unit !== 'word') return ''
   const count = ids.filter((id) => id === vocabulary.unknown).length
-  return `, ${count.toLocaleString('en-US')} of them <unk>`
+  return `, ${thousands(count)} of them <unk>`
 }

@@ -5,6 +5,8 @@
 // elsewhere (a file, a pipe) plain lines without the bar: the first, the last, and one every 5 seconds
 // between. No colours, so there is nothing that NO_COLOR would have to turn off. Read next: options.ts.
 
+import { thousands } from '../check.ts'
+
 /** The part of process.stderr or process.stdout that is used. */
 export interface ProgressStream {
   write(text: string): unknown
@@ -152,7 +154,7 @@ function describe(fields: ProgressFields, elapsed: number, short = false): Map<s
     parts.set('clipped', `${short ? 'clip' : 'clipped'} ${Math.round(100 * clipped)} %`)
   }
   if (tokensPerSecond !== undefined) {
-    const long = `${Math.round(tokensPerSecond).toLocaleString('en-US')} tok/s`
+    const long = `${thousands(Math.round(tokensPerSecond))} tok/s`
     const few = tokensPerSecond < 1000
     const brief = few ? `${Math.round(tokensPerSecond)}/s` : `${(tokensPerSecond / 1000).toFixed(1)}k/s`
     parts.set('speed', short ? brief : long)

@@ -3,6 +3,7 @@
 
 import { join } from 'node:path'
 
+import { thousands } from '../check.ts'
 import { printable } from '../data/printable.ts'
 import type { AnyVocabulary } from '../data/words.ts'
 import type { ToldFlow } from '../inspect/last-loss-flow.ts'
@@ -133,7 +134,7 @@ export function textReporter(unit: Unit): Reporter {
     flow: () => {},
     measuring: (what, step, share) => shown.note(`step ${step}: ${what}, ${Math.floor(100 * share)} % read`),
     measured(what, step, { loss, bitsPerChar, perplexity, tokens }) {
-      const over = `over ${tokens.toLocaleString('en-US')} ${unit}s`
+      const over = `over ${thousands(tokens)} ${unit}s`
       shown.line(`step ${step}: ${what} ` + (unit === 'word'
         ? `perplexity ${perplexity.toFixed(2)} (${loss.toFixed(4)} nats ${over})`
         : `${bitsPerChar.toFixed(3)} bits per character (perplexity ${perplexity.toFixed(2)} ${over})`))

@@ -4,7 +4,7 @@
 import { totalmem } from 'node:os'
 
 import { version } from '../../package.json'
-import { UnrolledError } from '../check.ts'
+import { thousands, UnrolledError } from '../check.ts'
 import { Streams } from '../data/streams.ts'
 import type { Device } from '../device.ts'
 import type { CellName } from '../nn/cells.ts'
@@ -77,10 +77,10 @@ export function checkMemory(options: TrainValues, form: LanguageModelForm): void
   const constrained = process.constrainedMemory() ?? 0 // 0 where there is no bound
   const available = Math.min(totalmem(), constrained > 0 ? constrained : Infinity)
   if (bytes <= available) return
-  const gigabytes = (n: number) => `${Math.ceil(n / 1e9).toLocaleString('en-US')} GB`
+  const gigabytes = (n: number) => `${thousands(Math.ceil(n / 1e9))} GB`
   throw new UnrolledError(
     `train: --hidden ${H} --layers ${L} --embed ${E} --batch ${B} --window ${window} need at least ` +
-    `${gigabytes(bytes)} of memory (${parameters.toLocaleString('en-US')} parameters and what ` +
+    `${gigabytes(bytes)} of memory (${thousands(parameters)} parameters and what ` +
     `their training keeps); this machine has ${gigabytes(available)}; lower them`)
 }
 
@@ -137,12 +137,11 @@ function scheduleOf(options: TrainValues, steps: number, perEpoch: number): Sche
 /** What is about to happen, in a few lines. */
 export function describe(options: TrainValues, texts: Texts, model: LanguageModel): string {
   const { cell, hidden, layers, embed, batch, window, horizon = window, clip, optimizer } = options
-  const number = (n: number) => n.toLocaleString('en-US')
   return [
-    `${texts.name}: ${number(texts.train.length)} ${texts.vocabulary.unit}s to train on, ` +
-      `${number(texts.valid.length)} held out, ${number(texts.vocabulary.size)} different ones`,
+    `${texts.name}: ${thousands(texts.train.length)} ${texts.vocabulary.unit}s to train on, ` +
+      `${thousands(texts.valid.length)} held out, ${thousands(texts.vocabulary.size)} different ones`,
     `${cell}: ${layers} x ${hidden} units${options.skip ? ' with skips' : ''}, embedding ${embed}, ` +
-      `${number(countOf(model))} parameters, on ${model.device.name}`,
+      `${thousands(countOf(model))} parameters, on ${model.device.name}`,
     `batch ${batch}, window ${window}, horizon ${horizon}, clip ${clip}, ${optimizer} at ` +
       learningRateOf(options),
   ].join('\n')

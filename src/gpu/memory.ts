@@ -6,7 +6,7 @@
 // Indices (int32) live on the host, where they are checked and sorted, and go to the device when a kernel
 // first asks for them. Next: recorder.ts, which enqueues work on buffers.
 
-import { TapeError, UnrolledError } from '../check.ts'
+import { TapeError, thousands, UnrolledError } from '../check.ts'
 import type { Device, DType, Memory, MemoryReport } from '../device.ts'
 import type { Troubles } from './troubles.ts'
 
@@ -168,8 +168,8 @@ export class BufferPool {
   private make(size: number): Buffer {
     const most = this.largest
     if (size > most) {
-      throw new UnrolledError(`gpu: a tensor of ${size.toLocaleString('en-US')} bytes is more than this ` +
-        `adapter holds in one buffer (${most.toLocaleString('en-US')}); take a smaller batch or window`)
+      throw new UnrolledError(`gpu: a tensor of ${thousands(size)} bytes is more than this ` +
+        `adapter holds in one buffer (${thousands(most)}); take a smaller batch or window`)
     }
     const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage
     this.gpu.pushErrorScope('out-of-memory')
