@@ -8,7 +8,7 @@ import type { Named, ProjectedCell } from '../../nn/cell.ts'
 import { type CellName, cells, type MakeCell } from '../../nn/cells.ts'
 import { elman } from '../../nn/elman.ts'
 import { random } from '../../random.ts'
-import { scaled, sparse, spectralNorm, spectralRadius } from '../../reservoir/matrices.ts'
+import { scaled, sparse, type SparseMatrix, spectralNorm, spectralRadius } from '../../reservoir/matrices.ts'
 import { unowned } from '../../scope.ts'
 import { dispose, tensor, type Tensor } from '../../tensor.ts'
 
@@ -47,6 +47,16 @@ export function freshCell(name: CellName, steps: number, seed: number, streams =
   return { label: name, cell, xs: normals(rng.normal(steps * streams * INPUTS), [steps, streams, INPUTS]) }
 }
 
+/** How large the matrix of each seed is, whatever it is scaled to: powers of it take most of a net's time. */
+const sizes = new Map<number, { readonly radius: number, readonly norm: number }>()
+
+function sizeOfDrawn(seed: number, drawn: SparseMatrix): { readonly radius: number, readonly norm: number } {
+  const size = sizes.get(seed)
+    ?? { radius: spectralRadius(drawn, { steps: 2000 }), norm: spectralNorm(drawn) }
+  sizes.set(seed, size)
+  return size
+}
+
 /** W normal, times what makes its spectral radius rho; each unit has noise of its own. */
 export function tanhNet(rho: number, steps: number, seed: number, streams = 1): Subject {
   const device = float64()
@@ -54,14 +64,15 @@ export function tanhNet(rho: number, steps: number, seed: number, streams = 1): 
   const rng = random(seed)
   const cell = elman({ inputs: H, hidden: H, bias: false, device, rng })
   const drawn = sparse(H, H, rng.normal(H * H)) // no entry is 0: all values stand row by row
-  const W = scaled(drawn, rho / spectralRadius(drawn, { steps: 2000 }))
+  const { radius, norm } = sizeOfDrawn(seed, drawn)
+  const W = scaled(drawn, rho / radius)
   const identity = Float64Array.from({ length: H * H }, (_, k) => (k % (H + 1) === 0 ? 1 : 0))
   const matrices = [normals(W.values, [H, H]), normals(identity, [H, H])]
   cell.parameters.weight_hh.assign(matrices[0])
   cell.parameters.weight_ih.assign(matrices[1])
   dispose(matrices)
   const xs = normals(rng.normal(steps * streams * H).map((x) => NOISE * x), [steps, streams, H])
-  return { label: `tanh, rho ${rho}`, cell, xs, matrix: { radius: rho, norm: spectralNorm(W) } }
+  return { label: `tanh, rho ${rho}`, cell, xs, matrix: { radius: rho, norm: norm * rho / radius } }
 }
 
 /** Numbers as a tensor that is yours. */
