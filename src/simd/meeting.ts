@@ -14,6 +14,8 @@ export interface Beginning {
   readonly control: number
   readonly each: number
   readonly thread: number
+  /** milliseconds that a thread looks before it sleeps */
+  readonly spin: number
 }
 
 // Words of a control block: jobs that were announced and shares of them that are done; threads that are at
@@ -24,8 +26,6 @@ const [JOBS, DONE, ARRIVED, MEETINGS, BROKEN, JOB, OWN] = [0, 16, 32, 48, 64, 80
 /** Words of a control block before those that are each thread's own. */
 export const CONTROL_WORDS = OWN
 
-/** Milliseconds that a thread looks before it sleeps: waking it takes 0.05 to 0.3 of one. */
-const SPIN = 1
 /** How long it sleeps before it looks whether the others are alive, in milliseconds. */
 const NAP = 50
 /** Milliseconds without a sign of life of any thread: whoever can tell that it ends calls breakOff. */
@@ -35,7 +35,7 @@ const PATIENCE = 20_000
  * One thread's end of the control block.
  * @param maySleep whether this thread may wait: the main one of a browser may not
  */
-export function makeMeeting({ memory, control, each, thread }: Beginning, maySleep: boolean) {
+export function makeMeeting({ memory, control, each, thread, spin }: Beginning, maySleep: boolean) {
   const words = new Int32Array(memory.buffer, control)
   const own = control + 4 * OWN + each * thread
   let taken = 0
@@ -55,7 +55,7 @@ export function makeMeeting({ memory, control, each, thread }: Beginning, maySle
 
   /** Looks for a while; whether the word is no longer `old`. */
   function changesSoon(word: number, old: number): boolean {
-    const end = performance.now() + SPIN
+    const end = performance.now() + spin
     do {
       for (let n = 0; n < 500; n++) if (Atomics.load(words, word) !== old) return true
     } while (performance.now() < end)
