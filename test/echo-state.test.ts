@@ -7,6 +7,7 @@ import { decodeSafetensors, encodeSafetensors } from '../src/io/safetensors.ts'
 import { random } from '../src/random.ts'
 import { echoStateTensors } from '../src/reservoir/echo-state-weights.ts'
 import { echoState, type EchoStateOptions } from '../src/reservoir/echo-state.ts'
+import { leastSquares } from '../src/reservoir/least-squares.ts'
 import { spectralRadius } from '../src/reservoir/matrices.ts'
 import { recursiveLeastSquares } from '../src/reservoir/recursive-least-squares.ts'
 import { message } from './one-line.ts'
@@ -92,6 +93,32 @@ test('fit and run: a delayed input is read; the warm-up is left out; run goes on
   const whole = net({ activation: 'linear' })
   whole.fit(u.subarray(0, 600), delayed.subarray(0, 600), { ridge: 1e-12 })
   assert.ok(Math.abs(whole.run(u.subarray(600))[0] - delayed[600]) > 1e-3)
+})
+
+test('several sequences: each from state 0 with a warm-up of its own, one regression on all', () => {
+  const lengths = [50, 31, 44]
+  const inputs = random(4).normal(125)
+  const targets = random(5).normal(125)
+  const one = net({ units: 8, density: 0.5, feedbackScaling: 0.3 })
+  one.fit(inputs, targets, { lengths, warmup: 5, ridge: 0.1 })
+  const other = net({ units: 8, density: 0.5, feedbackScaling: 0.3 })
+  const [X, Y]: [number[], number[]] = [[], []]
+  let start = 0
+  for (const length of lengths) {
+    other.reset()
+    for (let t = start; t < start + length; t++) {
+      const features = other.step([inputs[t]], [t === start ? 0 : targets[t - 1]])
+      if (t < start + 5) continue
+      X.push(...features)
+      Y.push(targets[t])
+    }
+    start += length
+  }
+  const shape = { features: one.features, outputs: 1, ridge: 0.1 }
+  assert.equal(one.readout, leastSquares(Float64Array.from(X), Float64Array.from(Y), shape))
+  assert.is(message(() => one.fit(inputs, targets, { lengths: [50, 31] })),
+    "fit: the lengths are [50, 31]; they must be whole numbers above the warm-up's 0 steps and add up to " +
+    'T, 125')
 })
 
 test('feedback: taught a wave, the net goes on with it by itself; a teacher sets it going', () => {

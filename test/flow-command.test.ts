@@ -86,10 +86,20 @@ test('a trained model: before, while and after its training', () => {
   parseXml(read('trained/trained-matrices.svg'))
   const { initial, trained } = parts['trained-matrices'].numbers as Record<string, { radius: number }[]>
   assert.equal([initial.length, trained.length], [8, 8])
+  const [layer] = parts['trained-jacobians'].numbers as { sigmaMax: number | null }[]
+  assert.is(layer.sigmaMax, null, 'no one matrix bounds an lstm')
   // What the run itself measured before its first step is the fresh net's radius.
   const [first] = read('model/metrics.jsonl').split('\n').filter((line) => line.includes('"radii"'))
   const { radii } = JSON.parse(first) as { radii: number[][] }
   radii.flat().forEach((radius, k) => assert.ok(Math.abs(radius / initial[k].radius - 1) < 0.1, `${radius}`))
+  assert.is(run(['train', ...model.slice(0, -3), '--cell', 'elman', '--out', 'elman']).status, 0)
+  const bounded = run(['flow', '--cell', 'elman', '--rho', '0.5', '--steps', '12', '--json', '--trained',
+    'elman', '--out', 'bounded'])
+  const products = (JSON.parse(bounded.stdout) as Found).parts['trained-jacobians'].numbers
+  type Product = { lags: number[], norms: number[], sigmaMax: number }
+  for (const { lags, norms, sigmaMax } of products as Product[]) {
+    norms.forEach((norm, k) => assert.ok(norm <= sigmaMax ** lags[k] * (1 + 1e-9), `${norm} at ${lags[k]}`))
+  }
   assert.is(flow('--data', 'text.txt').status, 0)
   rmSync(at('text.txt'))
   const gone = flow()

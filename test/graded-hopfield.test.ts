@@ -106,6 +106,9 @@ test('modern: the energy never rises, lies between 0 and 2 M^2, and is that of e
       const wanted = -lse + Math.hypot(...state) ** 2 / 2 + Math.log(50) / beta + longest ** 2 / 2
       assert.ok(Math.abs(energy - wanted) < 1e-9)
       assert.ok(energy <= last + 1e-12 && energy >= -1e-12 && energy <= 2 * longest ** 2)
+      const length = Math.hypot(...state) // lse lies between a mean of the products and the largest of them
+      const [least, most] = [(longest - length) ** 2 / 2, (longest + length) ** 2 / 2]
+      assert.ok(energy >= least - 1e-12 && energy <= most + 1e-12)
       last = energy
       state = net.recall(state)
     }

@@ -21,7 +21,7 @@ export interface ModernHopfield {
   /** d */
   readonly size: number
   readonly beta: number
-  /** E of a state, [d]: from 0 to 2 M^2 where the state is as long as a pattern (theorem 1) */
+  /** E of a state, [d]: from (M - |xi|)^2 / 2 to (M + |xi|)^2 / 2, so never below 0 */
   energy(state: ArrayLike<number>): number
   /** softmax(beta X^T xi), [N]: how much each pattern has to do with the state */
   weights(state: ArrayLike<number>): Float64Array

@@ -7,7 +7,7 @@
 // W_out is a linear regression of the targets, after a warm-up in which the first state is forgotten.
 // Read next: echo-state-weights.ts, least-squares.ts, recursive-least-squares.ts.
 
-import { checkCount, checkThat } from '../check.ts'
+import { checkCount, checkThat, show } from '../check.ts'
 import { checkRandom, type Random } from '../random.ts'
 import { checkChoice, checkOptionNames } from '../suggest.ts'
 import { drawWeights, type EchoStateWeights, type WeightOptions } from './echo-state-weights.ts'
@@ -42,6 +42,11 @@ export interface FitOptions {
   readonly warmup?: number
   /** 0 by default: plain least squares */
   readonly ridge?: number
+  /**
+   * how long each of several sequences is that stand one after another, T in all; each begins with state 0
+   * and a warm-up of its own. One sequence of T by default
+   */
+  readonly lengths?: ArrayLike<number>
 }
 
 export interface EchoRunOptions {
@@ -75,7 +80,7 @@ export interface EchoState {
   /** y_n, [O], of what `step` has returned; the next step is fed with it. */
   read(features: Float64Array): Float64Array
   /**
-   * Trains the readout on one sequence, from state 0; what is fed back are the targets.
+   * Trains the readout on a sequence, or several, from state 0; what is fed back are the targets.
    * @param inputs [T, D]
    * @param targets [T, O]; with f_out = tanh strictly between -1 and 1
    * @throws UnrolledError for sequences that do not fit, and when the regression cannot be solved
@@ -173,24 +178,36 @@ function readoutOf(given: ArrayLike<number> | undefined, F: number, O: number): 
 }
 
 function fit(net: EchoState, inputs: Float64Array, targets: ArrayLike<number>, options: FitOptions): void {
-  checkOptionNames('fit', options, ['warmup', 'ridge'])
+  checkOptionNames('fit', options, ['warmup', 'ridge', 'lengths'])
   const { inputs: D, outputs: O, features: F } = net
   const { warmup = 0, ridge = 0 } = options
   const T = checkSequence('fit', inputs, D, warmup)
+  const lengths = Array.from(options.lengths ?? [T])
+  checkThat(lengths.every((n) => Number.isInteger(n) && n > warmup) && sum(lengths) === T, () =>
+    `fit: the lengths are ${show(lengths)}; they must be whole numbers above the warm-up's ${warmup} steps ` +
+    `and add up to T, ${T}`)
   const wanted = Float64Array.from(targets ?? [])
   checkThat(wanted.length === T * O, () =>
     `fit: there are ${wanted.length} targets; for ${T} steps there must be [${T}, ${O}]`)
-  const X = new Float64Array((T - warmup) * F)
-  net.reset()
-  for (let t = 0; t < T; t++) {
-    const fed = t === 0 ? new Float64Array(O) : wanted.subarray((t - 1) * O, t * O)
-    const features = net.step(inputs.subarray(t * D, (t + 1) * D), fed)
-    if (t >= warmup) X.set(features, (t - warmup) * F)
+  const rows = T - lengths.length * warmup
+  const [X, Y] = [new Float64Array(rows * F), new Float64Array(rows * O)]
+  let [t, row] = [0, 0]
+  for (const length of lengths) {
+    net.reset()
+    for (let k = 0; k < length; k++, t++) {
+      const fed = k === 0 ? new Float64Array(O) : wanted.subarray((t - 1) * O, t * O)
+      const features = net.step(inputs.subarray(t * D, (t + 1) * D), fed)
+      if (k < warmup) continue
+      X.set(features, row * F)
+      Y.set(wanted.subarray(t * O, (t + 1) * O).map((value) => inverse(net, value)), row * O)
+      row++
+    }
   }
-  const Y = wanted.subarray(warmup * O).map((value) => inverse(net, value))
   net.readout.set(leastSquares(X, Y, { features: F, outputs: O, ridge }))
   net.read(X.subarray(X.length - F)) // what the next step is fed with
 }
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0)
 
 /** f_out's inverse of a target: what the linear part of the readout has to give. */
 export function inverse({ outputActivation }: EchoState, target: number): number {

@@ -15,7 +15,7 @@ import { above0, fewLags, inkOf, manyLags, middle, middles, type Part, shown, ty
 
 const TITLE = 'The product of Jacobians against its bound'
 
-interface Product {
+export interface Product {
   readonly label: string
   readonly lags: readonly number[]
   readonly norms: readonly number[]
@@ -97,17 +97,24 @@ function chartOf(nets: readonly Product[], own: readonly Product[]): Chart {
 }
 
 function panelOf(products: readonly Product[], x: string | null) {
-  const highest = Math.max(...products.flatMap(({ norms }) => norms))
-  const curves = products.flatMap(({ label, lags, norms, sigmaMax }, k): Curve[] => {
-    const bound = lags.map((lag) => (sigmaMax ?? NaN) ** lag)
-    // Above what is measured the bound goes on for many more powers of ten.
-    const points = above0(lags, bound).filter(([, y]) => y < 1e6 * highest)
-    return [
-      { points: above0(lags, norms), ink: inkOf(k), label },
-      ...points.length > 0 ? [{ points, ink: inkOf(k), dashed: true, width: 1 }] : [],
-    ]
-  })
+  const curves = products.flatMap((one, k) => productCurves(one, k, highestOf(products)))
   return { height: 300, x: { label: x ?? 't (steps)' }, y: { label: 'norm of ds_t/ds_0', log: true }, curves }
+}
+
+export const highestOf = (products: readonly Product[]): number =>
+  Math.max(...products.flatMap(({ norms }) => norms))
+
+/** What was measured, and dashed its bound, if there is one. */
+export function productCurves(
+  { label, lags, norms, sigmaMax }: Product, k: number, highest: number,
+): Curve[] {
+  const bound = lags.map((lag) => (sigmaMax ?? NaN) ** lag)
+  // Above what is measured the bound goes on for many more powers of ten.
+  const points = above0(lags, bound).filter(([, y]) => y < 1e6 * highest)
+  return [
+    { points: above0(lags, norms), ink: inkOf(k), label },
+    ...points.length > 0 ? [{ points, ink: inkOf(k), dashed: true, width: 1 }] : [],
+  ]
 }
 
 function tableOf(products: readonly Product[]): Table {

@@ -21,9 +21,9 @@ import { lastLossFlow } from '../last-loss-flow.ts'
 import { gateName, type RecurrentMatrix, recurrentMatrices } from '../recurrent-matrices.ts'
 import { saturationIfAny } from '../saturation.ts'
 import { type LagRow, lagPanel, lagTable } from './by-lag.ts'
-import { whyNoBound } from './jacobian.ts'
+import { highestOf, type Product, productCurves, whyNoBound } from './jacobian.ts'
 import { float64 } from './nets.ts'
-import { above0, fewLags, inkOf, manyLags, type Part, shown } from './part.ts'
+import { fewLags, manyLags, type Part, shown } from './part.ts'
 import { type Stuck, stuckTable } from './saturated.ts'
 
 const LARGEST_STATE = 400 // numbers: the product of Jacobians is as many by as many
@@ -83,7 +83,7 @@ async function trainedByLag(given: Trained): Promise<Part> {
 
 async function trainedJacobians(given: Trained): Promise<Part> {
   const title = 'The product of Jacobians of each layer, before and after training'
-  const found: { label: string, lags: readonly number[], norms: readonly number[] }[] = []
+  const found: Product[] = []
   const notes: string[] = ['One stream of the text; the whole state of a layer, h and c.']
   for (const [name, model] of both(given)) {
     for (const [k, { cell, xs }] of layersOf(model, slice1(given.xs)).entries()) {
@@ -94,34 +94,42 @@ async function trainedJacobians(given: Trained): Promise<Part> {
       if (size > LARGEST_STATE) {
         notes.push(`${label}: not measured: its state has ${size} numbers, more than ${LARGEST_STATE}.`)
       } else {
-        found.push({ label, ...await productOf(cell, xs) })
+        found.push({ label, ...await productOf(cell, xs, model) })
       }
       dispose([xs, cell.parameters])
     }
   }
-  const few = fewLags(given.xs.shape[0])
+  const T = given.xs.shape[0]
+  const few = fewLags(T)
   const chart: Chart = {
-    title, look: 'The norm of ds_t/ds_0: what a change of the state has become t steps later.',
+    title,
+    look: 'The norm of ds_t/ds_0: what a change of the state has become t steps later. Dashed: the bound ' +
+      '(gamma sigma_max)^t, where one matrix makes it.',
     caption: found.map(({ label, norms }) => `${label}: ${shown(norms[norms.length - 1])}`).join(', ') +
-      ` after ${given.xs.shape[0]} steps.`,
+      ` after ${T} steps.`,
     panels: [{
       height: 300, x: { label: 't (steps)' }, y: { label: 'norm of ds_t/ds_0', log: true },
-      curves: found.map(({ label, lags, norms }, k) =>
-        ({ points: above0(lags, norms), label, ink: inkOf(k) })),
+      curves: found.flatMap((one, k) => productCurves(one, k, highestOf(found))),
     }],
   }
   return {
     name: 'trained-jacobians', title, chart: found.length > 0 ? chart : undefined, notes, numbers: found,
     table: {
-      head: ['layer', ...few.map((lag) => `t = ${lag}`)],
-      rows: found.map(({ label, lags, norms }) => [label, ...few.map((lag) => norms[lags.indexOf(lag)])]),
+      head: ['layer', 'sigma_max', ...few.map((lag) => `t = ${lag}`), `bound at ${T}`],
+      rows: found.map(({ label, lags, norms, sigmaMax }) => [
+        label, sigmaMax, ...few.map((lag) => norms[lags.indexOf(lag)]),
+        sigmaMax === null ? null : sigmaMax ** T,
+      ]),
     },
   }
 }
 
-async function productOf(cell: ProjectedCell<Named>, xs: Tensor) {
+/** The bound is that of an Elman net alone, whose f is tanh; zoneout would add to it. */
+async function productOf(cell: ProjectedCell<Named>, xs: Tensor, { form }: LanguageModel) {
   const { lags, norms } = await jacobianNorms(cell, xs, { lags: manyLags(xs.shape[0]) })
-  return { lags, norms }
+  const [one] = form.cell === 'elman' && !form.zoneout ? await recurrentMatrices(cell.parameters) : []
+  const sigmaMax = one?.norm ?? null
+  return { lags, norms, radius: one?.radius ?? null, sigmaMax }
 }
 
 async function trainedMatrices(given: Trained, whileTraining: Chart | undefined): Promise<Part> {
