@@ -1,4 +1,4 @@
-// Runs the tests: each test/*.test.ts is bundled and run in a process of its own, two at a time.
+// Runs the tests: each test/*.test.ts is bundled and run in a process of its own, two to four at a time.
 //
 //   node test/run.mjs                  types, build, then every file
 //   node test/run.mjs tape cpu         only the files whose names contain one of these words
@@ -12,7 +12,7 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildPackage, bundle, root, tsc } from '../src/build.mjs'
@@ -38,8 +38,7 @@ const paint = (code, text) => colours ? `\x1b[${code}m${text}\x1b[0m` : text
 async function main() {
   const started = performance.now()
   if (!options.dir && names.length === 0) {
-    await runStep('types', () => tsc(['--noEmit']))
-    await runStep('build', () => buildPackage())
+    await Promise.all([runStep('types', () => tsc(['--noEmit'])), runStep('build', () => buildPackage())])
   }
   const files = (await readdir(folder).catch(() => []))
     .filter((file) => file.endsWith('.test.ts'))
@@ -49,7 +48,7 @@ async function main() {
     for (let file = files.shift(); file; file = files.shift()) report(file, await runFile(file))
   }
   if (files.length === 0) console.log(`no test file matches in ${folder}`)
-  await Promise.all([worker(), worker()])
+  await Promise.all(Array.from({ length: Math.min(Math.max(2, availableParallelism()), 4) }, worker))
   console.log(`\n${((performance.now() - started) / 1000).toFixed(1)} s`)
 }
 
