@@ -5,6 +5,7 @@
 //
 // and scaled = dy u, whose sum over the rows is d(weight). x, y, dy, dx, scaled [N, D]; weight, bias [D];
 // moments [N, 2] (mean and r). Threads share the rows. CPU twin: src/ops/norm.ts.
+// Next: softmax.ts.
 
 import { firstLanes, put, sumOf } from './lanes'
 import { sumOfRow } from './reduce'
