@@ -5,9 +5,14 @@
 
 import type { Device } from '../src/device.ts'
 import type { Cell } from '../src/nn/cell.ts'
+import { coupled } from '../src/nn/coupled.ts'
 import { elman } from '../src/nn/elman.ts'
+import { gruBefore } from '../src/nn/gru-before.ts'
 import { gru } from '../src/nn/gru.ts'
+import { lstm1997 } from '../src/nn/lstm-1997.ts'
+import { lstm2000 } from '../src/nn/lstm-2000.ts'
 import { lstm } from '../src/nn/lstm.ts'
+import { peephole } from '../src/nn/peephole.ts'
 import { unroll } from '../src/nn/unroll.ts'
 import { mul } from '../src/ops/elementwise.ts'
 import { sum } from '../src/ops/reduce.ts'
@@ -16,10 +21,19 @@ import { Tape } from '../src/tape.ts'
 import { type Tensor, tensor } from '../src/tensor.ts'
 import type { Size, Work } from './gpu-compare.ts'
 
-const makers = { LSTM: lstm, GRU: gru, Elman: elman }
+const makers = {
+  LSTM: lstm, GRU: gru, Elman: elman,
+  'LSTM 1997': lstm1997, 'LSTM 2000': lstm2000, peepholes: peephole, coupled, 'GRU, reset before': gruBefore,
+}
 export type LayerName = keyof typeof makers
 export const LAYERS: readonly LayerName[] = ['LSTM', 'GRU', 'Elman']
-export const GATES: Readonly<Record<LayerName, number>> = { LSTM: 4, GRU: 3, Elman: 1 }
+/** The others that a fused op does. */
+export const OTHERS: readonly LayerName[] = [
+  'LSTM 1997', 'LSTM 2000', 'peepholes', 'coupled', 'GRU, reset before',
+]
+export const GATES: Readonly<Record<LayerName, number>> = {
+  LSTM: 4, GRU: 3, Elman: 1, 'LSTM 1997': 3, 'LSTM 2000': 4, peepholes: 4, coupled: 3, 'GRU, reset before': 3,
+}
 
 /** What a layer shows of xs [T, B, D]: [T, B, width] */
 export type Run = (xs: Tensor) => Tensor

@@ -12,7 +12,7 @@ import { show, type Size, type Work } from './gpu-compare.ts'
 import {
   inTurns, ms, options, printMachine, printTable, record, relativeError, type Seconds, timed, verify,
 } from './harness.ts'
-import { flopsOf, layer, type LayerName, LAYERS } from './layer.ts'
+import { flopsOf, layer, type LayerName, LAYERS, OTHERS } from './layer.ts'
 import { tileAlone } from './tile-alone.ts'
 
 const sizes: readonly Size[] = [
@@ -65,9 +65,9 @@ async function measure(name: LayerName, size: Size): Promise<Measured> {
   return { times, tileRate: tile.flops / medians[often.length].processor }
 }
 
-for (const name of LAYERS) {
+for (const name of [...LAYERS, ...OTHERS]) {
   const rows: string[][] = []
-  for (const size of sizes) {
+  for (const size of LAYERS.includes(name) ? sizes : sizes.slice(0, 2)) {
     const { times, tileRate } = await measure(name, size)
     const flops = flopsOf(name, size)
     const rate = flops / times[FUSED].processor

@@ -1,6 +1,6 @@
 // A recurrent cell over a whole sequence, forwards and back: the skeleton that serves every cell.
 //
-//   forward    u_t = h_{t-1} W^T + b, then the gates row by row     (src/device.ts has all equations)
+//   forward    u_t = h_{t-1} W^T + b, then the gates row by row, then a projection or a candidate's product
 //   backward   d(h_t) = dy_t + d(u_{t+1}) W + what passed by, then the gates' derivatives
 //
 // W is packed once, for all steps. The sequences of the batch do not depend on each other, so each thread

@@ -1,11 +1,11 @@
 // A recurrent cell over a whole sequence, forwards and back: the skeleton that serves every cell.
 //
-//   forward    u_t = h_{t-1} W^T + b, then the gates row by row         (device.ts has all equations)
+//   forward    u_t = h_{t-1} W^T + b, then the gates row by row, then a projection or a candidate's product
 //   backward   d(h_t) = dy_t + carry, then the gates' derivatives, then carry = d(u_t) W + what passed by
 //
-// What differs from cell to cell is one loop over units in a file of its own (gates-*.ts). Nothing is
-// allocated per step: the products write to scratch rows, everything else to its place in the sequence.
-// Kernel twins: kernels/recurrence_forward.wgsl, recurrence_backward.wgsl. Next: matmul.ts.
+// All equations are in device.ts. What differs from cell to cell is one loop over units in a file of its own
+// (gates-*.ts). Nothing is allocated per step. Kernel twins: kernels/recurrence_forward.wgsl,
+// recurrence_backward.wgsl, simd/recurrence.ts. Next: gates.ts, matmul.ts.
 
 import type { FloatArray, GateKind, NumberArray } from '../device.ts'
 import { lstm1997Gates, lstm2000Gates } from './gates-blocks.ts'
