@@ -43,8 +43,8 @@ const LEARNERS: readonly Learner[] = [
   {
     name: 'LSTM 1997', learningRate: 0.03,
     cell: (common) => lstm1997({
-      ...common, hidden: 12, gateFeedback: true, cellBias: false, truncated: true,
-      gateBias: { output: Array.from({ length: 12 }, (_, k) => -1 - k) }, // cells join in one after another
+      ...common, hidden: 16, gateFeedback: true, cellBias: false, truncated: true,
+      gateBias: { output: Array.from({ length: 16 }, (_, k) => -1 - k) }, // cells join in one after another
     }),
   },
   {
