@@ -3,7 +3,9 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { readFileSync } from 'node:fs'
 
+import { markdownTable } from '../src/cli/experiment-table.ts'
 import type { Outcome } from '../src/experiments/experiment.ts'
 import { experiments } from '../src/experiments/list.ts'
 import { drawChart } from '../src/inspect/pictures/chart.ts'
@@ -54,6 +56,19 @@ test('every experiment says what its parts are in few words', () => {
     }
     assert.ok(seeds.length === 1 || seeds.length === 3, name)
   }
+})
+
+test('README: a row for each, in their order, with the words of --all', () => {
+  const lines = readFileSync('README.md', 'utf8').split('\n')
+    .filter((line) => line.startsWith('| `npx unrolled experiment '))
+  const rows = experiments.map((one) =>
+    ({ ...one, measures: {}, passed: true, seconds: 0, picture: undefined }))
+  const wanted = markdownTable(rows).split('\n').slice(2, -1)
+  const unmeasured = lines.map((line) => {
+    const cells = line.split(' | ')
+    return [...cells.slice(0, -3), '', ...cells.slice(-2)].join(' | ')
+  })
+  assert.equal(unmeasured, wanted)
 })
 
 test.run()

@@ -14,12 +14,13 @@ export interface Row {
   readonly picture: string | undefined
 }
 
-/** `a=1 b=0.25`: six digits. */
+/** `a=1 b=0.25`: six digits; all of them where it is a whole number. */
 export function measuresOf(measures: Row['measures'], digits = 6): string {
   return Object.entries(measures).map(([name, value]) => `${name}=${brief(value, digits)}`).join(' ')
 }
 
-const brief = (value: number, digits: number): string => String(Number(value.toPrecision(digits)))
+const brief = (value: number, digits: number): string =>
+  String(Number.isInteger(value) ? value : Number(value.toPrecision(digits)))
 
 /** A row for each: the command, what it shows, the rule, what was measured. */
 export function markdownTable(rows: readonly Row[]): string {
