@@ -200,7 +200,8 @@ test('errors name what does not fit', () => {
   assert.match(message(() => net({ weights: { bias: [1] } })), 'must be 60 finite numbers; there are 1')
   const slip: object = { spectralRadios: 1 }
   assert.match(message(() => net({ ...slip })), 'did you mean spectralRadius?')
-  assert.is(message(() => one.step([1, 2])), 'step: the input has 2 numbers; it must have 1')
+  assert.is(message(() => one.step([1, 2])), 'step: the input must be 1 finite numbers; it is [1, 2]')
+  assert.match(message(() => one.step([NaN])), 'it is [NaN]')
   assert.is(message(() => one.fit([1, 2, 3], [1, 2])),
     'fit: there are 2 targets; for 3 steps there must be [3, 1]')
   assert.match(message(() => one.fit([1, 2], [1, 2], { warmup: 2 })), "above the warm-up's 2 steps")

@@ -56,7 +56,7 @@ export const trainCommand = defineCommand({
       type: 'range', from: 0, below: 1, help: 'share of hidden units that keep their last value (0.05)',
     },
     zoneoutCell: { type: 'range', from: 0, below: 1, help: "the same of an LSTM's c (0.5)" },
-    ar: { type: 'positive', help: 'weight of the mean square of the last layer, added to the loss (2)' },
+    ar: { type: 'positive', help: 'weight of the mean square of what the head sees, added to the loss (2)' },
     tar: { type: 'positive', help: 'weight of the mean square of its change from step to step (1)' },
     tie: { type: 'flag', help: "let the head's weight be the embedding's; needs --embed equal to --hidden" },
     init: {

@@ -8,7 +8,7 @@
 //   zoneout           h_t = h_{t-1} where m = 0, else h^; zoneoutCell: c_t       Krueger et al. 2017, sect. 3
 // Masks are drawn in this order, the same on every device. Next: layer-norm-lstm.ts.
 
-import { checkThat, UnrolledError } from '../check.ts'
+import { checkThat, describe, UnrolledError } from '../check.ts'
 import type { Device } from '../device.ts'
 import { add, mul, where } from '../ops/elementwise.ts'
 import { dropout } from '../ops/dropout.ts'
@@ -121,7 +121,8 @@ export function checkRegularisers(name: string, options: Regularisers): void {
   checkOptionNames(name, options, REGULARISERS)
   for (const key of REGULARISERS) {
     const p = options[key] ?? 0
-    checkThat(p >= 0 && p < 1, () => `${name}: ${key} is ${p}; it must lie in [0, 1)`)
+    checkThat(typeof p === 'number' && p >= 0 && p < 1, () =>
+      `${name}: ${key} is ${describe(p)}; it must lie in [0, 1)`)
   }
 }
 

@@ -127,7 +127,8 @@ export function echoState(options: EchoStateOptions): EchoState {
 
   const step = (input: ArrayLike<number>, fed: ArrayLike<number> = last): Float64Array => {
     const u = Float64Array.from(input)
-    checkThat(u.length === D, () => `step: the input has ${u.length} numbers; it must have ${D}`)
+    checkThat(u.length === D && u.every(Number.isFinite), () =>
+      `step: the input must be ${D} finite numbers; it is ${show(Array.from(u))}`)
     checkThat(fed.length === O, () => `step: what is fed back has ${fed.length} numbers; it must have ${O}`)
     driven.set(weights.bias)
     addProduct(driven, weights.input, u)

@@ -1,7 +1,7 @@
 // Activation regularisation (AR) and temporal activation regularisation (TAR): Merity, McCann, Socher 2017,
 // "Revisiting activation regularization for language RNNs".
 //
-//   alpha mean(~h_t^2)      keeps the last layer's outputs small (~h: as the head saw them, after dropout)
+//   alpha mean(~h_t^2)      keeps small what the head sees (~h: after dropout; with skips, all layers)
 //   beta mean((h_t - h_{t-1})^2)      lets them change slowly
 //
 // Means are over steps, sequences and units, as in the code of Merity et al. 2018 (AWD-LSTM: alpha 2,
