@@ -203,7 +203,7 @@ function stepperOf<S extends Named>(
 ): StepperParts | undefined {
   const { kind, weight_hh, bias_hh, weight_ch, weight_hr, affine } = fused
   const ops = device.fused
-  if (!affine || !ops?.stepper ) return undefined
+  if (!affine || !ops?.stepper) return undefined
   return {
     project,
     open: () => ops.stepper!({
