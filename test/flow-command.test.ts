@@ -121,7 +121,7 @@ test('what does not fit: one line, code 2; what is not there: code 1', () => {
     assert.match(refused(`--rho=${rho}`), /^2 --rho .*: must be up to 6 numbers above 0 and at most 10/)
   }
   assert.is(refused('--steps', '9'), '2 --steps 9: must be a whole number from 10 to 1000')
-  assert.match(refused('--steps', '1001'), /^2 --steps 1001: must be a whole number from 1 to 1000/)
+  assert.match(refused('--steps', '1001'), /^2 --steps 1001: must be a whole number from 10 to 1000/)
   assert.is(refused('--data', 'x'), '2 flow: --data FILE goes with --trained DIR')
   assert.match(refused('--trained', 'nowhere'), /^1 nowhere: [^\n]*$/)
   assert.not(existsSync(at('runs')))

@@ -35,6 +35,7 @@ const sizes = () => ({ inputs: D, hidden: H, device, rng: random(1) })
 const others: Record<string, () => ProjectedCell<Named>> = {
   lstm1997: () => lstm1997({ ...sizes(), hidden: 4, blockSize: 2, gateFeedback: true }),
   lstm2000: () => lstm2000({ ...sizes(), hidden: 4, blockSize: 2 }),
+  'lstm1997 without blocks': () => lstm1997(sizes()), 'lstm2000 without blocks': () => lstm2000(sizes()),
   lstmp: () => lstmp({ ...sizes(), hidden: 5, recurrent: 2, nonRecurrent: 2 }),
   peephole: () => peephole(sizes()), coupled: () => coupled(sizes()), gruBefore: () => gruBefore(sizes()),
   layerNormLstm: () => layerNormLstm(sizes()),

@@ -38,7 +38,10 @@ export const flowCommand = defineCommand({
       type: 'text', value: 'A,B,...', default: 'elman,lstm,gru',
       help: `the cells to measure, or all: ${CELLS.join(', ')}`,
     },
-    steps: { type: 'count', max: 1000, default: 100, help: `T, the length of the sequences, from ${FEWEST}` },
+    steps: {
+      type: 'count', min: FEWEST, max: 1000, default: 100,
+      help: `T, the length of the sequences, from ${FEWEST}`,
+    },
     rho: {
       type: 'text', value: 'X,...', default: '0.5,0.9,1.1,1.5',
       help: `spectral radii of the tanh net of 100 units, up to ${MOST_RHOS}`,
@@ -55,7 +58,6 @@ export const flowCommand = defineCommand({
 export async function runFlow(options: Values<typeof flowCommand.options>): Promise<number> {
   const { steps, out, json } = options
   const [names, rhos] = [cellsOf(options.cell), rhosOf(options.rho)]
-  if (steps < FEWEST) throw new UsageError(`--steps ${steps}: must be a whole number from ${FEWEST} to 1000`)
   if (options.data !== undefined && options.trained === undefined) {
     throw new UsageError('flow: --data FILE goes with --trained DIR')
   }

@@ -27,10 +27,11 @@ interface Common {
   required?: true
 }
 
-/** A whole number: `count` from 1, `countOrZero` from 0, up to `max`. */
+/** A whole number: `count` from `min`, 1 by default, `countOrZero` from 0, up to `max`. */
 export interface CountOption extends Common {
   type: 'count' | 'countOrZero'
   default?: number
+  min?: number
   max?: number
 }
 
@@ -164,11 +165,13 @@ export function flagName(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 
+const leastOf = ({ type, min }: CountOption): number => (type === 'count' ? min ?? 1 : 0)
+
 /** What a value must be, in words: also for --help. */
 export function requirement(spec: Option): string {
   switch (spec.type) {
     case 'count': case 'countOrZero': {
-      const least = spec.type === 'count' ? 1 : 0
+      const least = leastOf(spec)
       if (spec.max === undefined) return `a whole number of ${least} or more`
       return `a whole number from ${least} to ${spec.max}`
     }
@@ -238,7 +241,7 @@ function typed(spec: Exclude<Option, FlagOption>, raw: string): string | number 
     case 'positive': return value > 0 ? value : undefined
     case 'range': return limits(spec).every(([, limit, fits]) => fits(value, limit)) ? value : undefined
     default: {
-      const least = spec.type === 'count' ? 1 : 0
+      const least = leastOf(spec)
       const fits = Number.isSafeInteger(value) && value >= least && value <= (spec.max ?? Infinity)
       return fits ? value : undefined
     }
