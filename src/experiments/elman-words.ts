@@ -4,6 +4,7 @@
 //                     falls within it, so its peaks show where words begin          (net 5-20-5)
 //   word classes      two- and three-word sentences of 29 words, each a vector with a single 1: the mean
 //                     hidden states of words, clustered, part nouns from verbs      (net 29-150-29)
+// His templates; a thing (his NOUN-INANIM, shown by book and rock) is any inanimate noun, food and glass too.
 // No error goes back through the context. Read next: elman-net.ts, cluster.ts.
 
 import type { Device } from '../device.ts'
@@ -89,7 +90,7 @@ function lettersPanel(letters: string, errors: readonly number[], starts: Readon
   }
 }
 
-// Word classes: his categories and templates. A thing is any inanimate noun.
+// Word classes: his categories and templates.
 
 const CATEGORIES: Readonly<Record<string, readonly string[]>> = {
   HUMAN: ['man', 'woman', 'boy', 'girl'], ANIMAL: ['cat', 'mouse', 'dog'],
