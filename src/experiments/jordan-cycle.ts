@@ -151,7 +151,7 @@ function chart(
   const course = Array.from({ length: 12 }, (_, k): Point => [k, distanceOf(pushed, since - 8 + 2 * k)])
   return {
     title: 'A limit cycle that was learned: from anywhere the net falls into its four corners',
-    look: 'Above: outputs of one plan, free, from four states. Below: the distance around a push.',
+    look: 'Above: outputs of one plan, free, from four states; dots: what was taught. Below: around a push.',
     caption: `After ${LOOPS} free loops the mean distance to the cycle is ${distance.toFixed(3)}; a push ` +
       `of ${PUSH} makes it ${atPush.toFixed(3)}, and ${LOOPS} loops later it is ${afterPush.toFixed(3)}.`,
     panels: [

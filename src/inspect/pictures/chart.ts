@@ -21,10 +21,16 @@ const LINE = 14 // pixels between two names at the ends of curves
 
 /** The chart as a picture; `name` is the file's. */
 export function drawChart(name: string, { title, look, caption, panels }: Chart): Picture {
-  return picture({ name, title, look, caption, panels: panels.map(drawnPanel) })
+  const longest = Math.max(0, ...panels.flatMap(endLabels).map((label) => label.length))
+  const right = Math.max(24, 14 + 6.6 * longest) // of all panels, so that their axes stand below each other
+  return picture({ name, title, look, caption, panels: panels.map((panel) => drawnPanel(panel, right)) })
 }
 
-function drawnPanel(panel: ChartPanel): Panel {
+/** The names that stand at the right: of curves, dots and limits. */
+const endLabels = ({ curves = [], dots = [], limits = [] }: ChartPanel): string[] =>
+  [...curves, ...dots, ...limits].flatMap(({ label }) => label === undefined ? [] : [label])
+
+function drawnPanel(panel: ChartPanel, right: number): Panel {
   const { cells = [], curves = [], dots = [], limits = [], words = [] } = panel
   const shown = curves.map((curve, k) => ({ ...curve, ink: curve.ink ?? ORDER[k % ORDER.length] }))
   const points = [
@@ -34,13 +40,10 @@ function drawnPanel(panel: ChartPanel): Panel {
   ]
   const x = scaleOf(panel.x, points.map(([value]) => value))
   const y = scaleOf(panel.y, [...points.map(([, value]) => value), ...limits.map((limit) => limit.y)])
-  const names = [...curves, ...dots, ...limits]
-    .flatMap(({ label }) => label === undefined ? [] : label.length)
   const below = panel.x.label === null ? 10 : 46
-  const height = Math.max(panel.height ?? HEIGHT, ABOVE + LINE * names.length + below)
+  const height = Math.max(panel.height ?? HEIGHT, ABOVE + LINE * endLabels(panel).length + below)
   return { height, options: {
-    x: x.scale, y: y.scale, marginTop: ABOVE, marginBottom: below,
-    marginRight: Math.max(24, 14 + 6.6 * Math.max(0, ...names)),
+    x: x.scale, y: y.scale, marginTop: ABOVE, marginBottom: below, marginRight: right,
     ...panel.y.label === null ? { marginLeft: 24 } : {},
     marks: [
       ...cells.map((one) => cellsMark(one.values, one, shadesOf(one))),
