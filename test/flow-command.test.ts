@@ -41,7 +41,7 @@ test('tables on stdout; charts, a report and numbers in the folder', () => {
   const { stdout, stderr, status } = run(['flow', '--cell', 'elman,gru', '--steps', '12', '--rho', '0.9,0.5',
     '--out', 'lab'])
   assert.equal([stderr, status], ['', 0])
-  for (const words of ['cell   state', 'tanh, rho 0.5', 'forget bias', 'gru: 3 gates have a recurrent']) {
+  for (const words of ['cell   state', 'tanh, rho 0.5', 'forget bias', 'gru: it has 3 recurrent matrices']) {
     assert.match(stdout, words)
   }
   assert.match(stdout, /\nwrote lab\/report\.html, 6 charts and lab\/flow\.json\n$/)

@@ -4,10 +4,9 @@
 //   y_t = sigmoid(W_ho h_t + b_ho)                 outputs
 //   s_t = mu s_{t-1} + y_t                         what the next step sees
 //
-// x is the plan: held constant, it names the sequence that the net is to produce, so that one net can have
-// several. Where Elman's context is the hidden layer, Jordan's is what the net has said so far, so a teacher
-// can put the right output in its place (teacherForced) or leave it to itself (freeRunning). Weights start
-// uniform in ±1/sqrt(H). Next: lstm.ts.
+// x is the plan: held constant, it names the sequence that the net is to produce; one net can have several.
+// Its state is what it has said so far, so a teacher can put the right output there (teacherForced) or leave
+// it to itself (freeRunning). Next: elman.ts, whose state is its hidden units.
 
 import { check, checkCount, show, UnrolledError } from '../check.ts'
 import { add, mul, sigmoid } from '../ops/elementwise.ts'
@@ -40,7 +39,10 @@ export interface JordanCell extends ProjectedCell<JordanState> {
   feed(s: Tensor, y: Tensor): Tensor
 }
 
-/** A Jordan cell. Jordan 1986, "Attractor dynamics and parallelism in a connectionist sequential machine". */
+/**
+ * A Jordan cell. Weights start uniform in ±1/sqrt(H). Jordan 1986, "Attractor dynamics and parallelism in a
+ * connectionist sequential machine".
+ */
 export function jordan(options: JordanOptions): JordanCell {
   checkCellOptions('jordan', options, ['outputs', 'decay', 'nonlinearity'])
   const { inputs: D, hidden: H, outputs: O = H, bias = true, device, rng } = options

@@ -27,7 +27,7 @@ export interface Product {
 /** Why there is no bound for a cell. */
 export function whyNoBound(name: string, blocks: number): string {
   return blocks > 1
-    ? `${name}: ${blocks} gates have a recurrent matrix each, and gates multiply: no one matrix bounds it.`
+    ? `${name}: it has ${blocks} recurrent matrices, and gates multiply what they give: no one bounds it.`
     : `${name}: its way back leads through more than one matrix: no one matrix bounds it.`
 }
 
