@@ -162,16 +162,17 @@ test('the learning rate is drawn if it changes', () => {
   near(Math.max(...heights), y(0.05), 'in the end')
 })
 
-test('a hundred thousand steps: small files, in less than two seconds, and no spike vanishes', () => {
+test('a hundred thousand steps: small files, in less than two seconds of a processor, and no spike vanishes', () => {
   const data = steps(100_000)
   data[49_999].loss = 1e6
   data[69_999].loss = 5.5
   data[29_999].gradNorm = 500
   const flows = Array.from({ length: 2000 }, (_, k) => flow(50 * (k + 1), 64, 2))
   const known = history(data, flows)
-  const started = performance.now()
+  const started = process.cpuUsage()
   const drawn = new Map(drawPictures(known).map((picture) => [picture.name, picture.svg]))
-  assert.ok(performance.now() - started < 2000, `${performance.now() - started} ms`)
+  const { user } = process.cpuUsage(started) // microseconds
+  assert.ok(user < 2e6, `${user} µs`)
   for (const [name, svg] of drawn) assert.ok(svg.length < 200_000, `${name}: ${svg.length} characters`)
   const loss = parseXml(drawn.get('loss')!)
   const x = scaleOf(loss, 'x')

@@ -22,7 +22,7 @@ const LINE = 14 // pixels between two names at the ends of curves
 /** The chart as a picture; `name` is the file's. */
 export function drawChart(name: string, { title, look, caption, panels }: Chart): Picture {
   const longest = Math.max(0, ...panels.flatMap(endLabels).map((label) => label.length))
-  const right = Math.max(24, 14 + 6.6 * longest) // of all panels, so that their axes stand below each other
+  const right = Math.max(24, 18 + 6.8 * longest) // of all panels, so that their axes stand below each other
   return picture({ name, title, look, caption, panels: panels.map((panel) => drawnPanel(panel, right)) })
 }
 
