@@ -3,6 +3,7 @@
 // Next: gradcheck.ts.
 
 import type { CellOptions, Named, ProjectedCell } from '../nn/cell.ts'
+import type { CellName } from '../nn/cells.ts'
 import { coupled } from '../nn/coupled.ts'
 import { elman } from '../nn/elman.ts'
 import { gruBefore, gruChung } from '../nn/gru-before.ts'
@@ -16,22 +17,22 @@ import { lstmp } from '../nn/lstmp.ts'
 import { peephole } from '../nn/peephole.ts'
 
 export interface CellRow {
-  /** the exported function */
-  cell: string
+  /** the name for --cell */
+  cell: CellName
   /** what is special about this row */
   variant: string
   make(options: CellOptions): ProjectedCell<Named>
 }
 
 const forms: readonly CellRow[] = [
-  { cell: 'elman', variant: 'tanh', make: elman },
-  { cell: 'elman', variant: 'relu', make: (options) => elman({ ...options, nonlinearity: 'relu' }) },
-  { cell: 'elman', variant: 'logistic', make: (options) => elman({ ...options, nonlinearity: 'logistic' }) },
   { cell: 'jordan', variant: 'logistic', make: jordan },
   {
     cell: 'jordan', variant: 'relu, 2 outputs, decay 0.7',
     make: (options) => jordan({ ...options, nonlinearity: 'relu', outputs: 2, decay: 0.7 }),
   },
+  { cell: 'elman', variant: 'tanh', make: elman },
+  { cell: 'elman', variant: 'relu', make: (options) => elman({ ...options, nonlinearity: 'relu' }) },
+  { cell: 'elman', variant: 'logistic', make: (options) => elman({ ...options, nonlinearity: 'logistic' }) },
   { cell: 'lstm1997', variant: 'plain', make: lstm1997 },
   {
     cell: 'lstm1997', variant: 'one block, gates fed back',
@@ -52,9 +53,9 @@ const forms: readonly CellRow[] = [
     make: (options) => lstmp({ ...options, recurrent: 2, nonRecurrent: 0 }),
   },
   { cell: 'gru', variant: 'plain', make: gru },
-  { cell: 'layerNormLstm', variant: 'plain', make: layerNormLstm },
-  { cell: 'gruBefore', variant: 'plain', make: gruBefore },
-  { cell: 'gruChung', variant: 'plain', make: gruChung },
+  { cell: 'gru-before', variant: 'plain', make: gruBefore },
+  { cell: 'gru-chung', variant: 'plain', make: gruChung },
+  { cell: 'layer-norm-lstm', variant: 'plain', make: layerNormLstm },
 ]
 
 /** Every cell in every form that its options allow. */
