@@ -214,6 +214,9 @@ test('an option that is neither is refused', async () => {
   const weights = 'half' as string as 'float16'
   await openGpu({ ...testAdapter, weights }).catch((error: Error) => { message = error.message })
   assert.is(message, "gpu: weights is \"half\"; it must be 'float32' or 'float16'")
+  const slip = { ...testAdapter, weight: 'float16' }
+  await openGpu(slip).catch((error: Error) => { message = error.message })
+  assert.is(message, 'gpu: there is no option weight; did you mean weights?')
 })
 
 test.run()

@@ -99,6 +99,7 @@ test('what threads and multiplyAdd cannot be', async () => {
   for (const [threads, shown] of [[0, '0'], [-1, '-1'], [1.5, '1.5'], [NaN, 'NaN'], ['2', '"2"']] as const) {
     assert.is(await told({ threads }), `simd: threads is ${shown}; it must be a whole number of 1 or more`)
   }
+  assert.is(await told({ thread: 2 }), 'simd: there is no option thread; did you mean threads?')
   assert.is(await told({ threads: 1e9 }), 'simd: threads is 1000000000; 64 is the most')
   assert.is(await told({ multiplyAdd: 'no' }), 'simd: multiplyAdd is "no"; it must be true or false')
 })

@@ -131,6 +131,9 @@ test('refused: the other precision, and another device', () => {
   // @ts-expect-error: not a precision
   assert.match(message(() => cpu({ precision: 'float16' })),
     /precision is float16; it must be float32 or float64/)
+  // @ts-expect-error: a slip of the hand; float32 would come of it unseen
+  assert.is(message(() => cpu({ precison: 'float64' })),
+    'cpu: there is no option precison; did you mean precision?')
 })
 
 test('refused: what the types forbid, and plain JavaScript does not', () => {

@@ -11,6 +11,7 @@ import type {
 import {
   broadcastShapes, broadcastStrides, reducedShape, sameShape, type Shape, sizeOf, stridesOf,
 } from '../shape.ts'
+import { checkOptionNames } from '../suggest.ts'
 import { CpuFused, CpuLoss, type Lent } from './fused.ts'
 import { lastTwo, matrix, offsetOf, operandStrides, sizeOfOperand } from './operands.ts'
 import { type CpuParts, type Loops, partsOf } from './parts.ts'
@@ -288,11 +289,9 @@ export class CpuDevice implements Device {
   }
 }
 
-/**
- * The cpu device: plain loops, the reference.
- * @param options.precision float32 (the default), or float64 for checking gradients
- */
+/** The cpu device: plain loops, the reference; in float32, or in float64, which checking gradients needs. */
 export function cpu(options: { precision?: FloatType } = {}): Device {
+  checkOptionNames('cpu', options, ['precision'])
   const precision = options.precision ?? 'float32'
   checkThat(precision === 'float32' || precision === 'float64', () =>
     `cpu: precision is ${String(precision)}; it must be float32 or float64`)

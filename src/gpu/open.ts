@@ -3,6 +3,7 @@
 import { describeAdapter, requestAdapter, restWhile } from '#gpu-provider'
 import { check, describe as describeValue } from '../check.ts'
 import type { Device } from '../device.ts'
+import { checkOptionNames } from '../suggest.ts'
 import type { AdapterInfo, AdapterRequest } from './adapter.ts'
 import { GpuDevice } from './device.ts'
 
@@ -37,6 +38,7 @@ export async function gpu(request: GpuOptions = {}): Promise<Gpu> {
 
 /** The same with its inner parts, for tests and benchmarks, which may do without native float16. */
 export async function openGpu(request: GpuOptions = {}, { native = true } = {}): Promise<GpuDevice> {
+  checkOptionNames('gpu', request, ['adapter', 'kind', 'toggles', 'weights'])
   const { weights = 'float32' } = request
   check(weights === 'float32' || weights === 'float16', () =>
     `gpu: weights is ${describeValue(weights)}; it must be 'float32' or 'float16'`)

@@ -4,6 +4,7 @@ import {
   availableThreads, mainMaySleep, mayShare, prepareEngine, startThread,
 } from '#simd-threads'
 import { checkCount, checkThat, describe, UnrolledError } from '../check.ts'
+import { checkOptionNames } from '../suggest.ts'
 import { SimdDevice, type Simd } from './device.ts'
 import { Heap, makeMemory } from './heap.ts'
 import { Jobs, WORDS } from './jobs.ts'
@@ -38,6 +39,7 @@ function hasSimd(): boolean {
  * @throws UnrolledError, one line with the remedy, where the engine lacks SIMD or may not share memory
  */
 export async function simd(options: SimdOptions = {}): Promise<Simd> {
+  checkOptionNames('simd', options, ['threads', 'multiplyAdd'])
   const most = mayShare() ? Math.min(availableThreads(), MOST_THREADS) : 1
   const { threads = most, multiplyAdd = true } = options
   checkCount('simd: threads', threads)
