@@ -36,7 +36,8 @@ test('encode and decode are inverse, also above U+FFFF', () => {
 test('encode names a character that is not there, its code point and its position', () => {
   const vocabulary = Vocabulary.of('abc🐋')
   assert.is(message(() => vocabulary.encode('a🐋é')),
-    'text: character é (U+00E9) at position 2 is not in the vocabulary of 4 characters')
+    'text: character é (U+00E9) at position 2 is not in the vocabulary of 4 characters; ' +
+    'replace it by one that is')
   assert.match(message(() => vocabulary.encode('ab\n', 'prompt')),
     /^prompt: character "\\n" \(U\+000A\) at position 2 /)
   assert.match(message(() => vocabulary.encode('\u2028')), /character "\\u2028" \(U\+2028\)/)

@@ -70,7 +70,7 @@ export class Vocabulary {
       const id = this.#ids.get(symbol)
       if (id === undefined) {
         throw new UnrolledError(`${source}: character ${named(symbol)} at position ${n} is not in the ` +
-          `vocabulary of ${this.size} characters`)
+          `vocabulary of ${this.size} characters; replace it by one that is`)
       }
       ids[n++] = id
     }
