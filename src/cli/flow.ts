@@ -44,7 +44,7 @@ export const flowCommand = defineCommand({
     },
     rho: {
       type: 'text', value: 'X,...', default: '0.5,0.9,1.1,1.5',
-      help: `spectral radii of the tanh net of 100 units, up to ${MOST_RHOS}`,
+      help: `spectral radii of the tanh net of 100 units, ${MOST_RHOS} of them at most`,
     },
     trained: { type: 'folder', help: 'a model that train --out made, before and after its training' },
     data: { type: 'file', help: 'the text that --trained reads; by default the one it was validated on' },

@@ -1,6 +1,6 @@
 // The embedded Reber grammar (Hochreiter and Schmidhuber 1997, experiment 1): strings are read symbol by
 // symbol, and after each one the net says what may come next. Most of that lies in the last two symbols; but
-// the last T or P repeats the second symbol, which was 8 or more steps ago.
+// the last T or P repeats the second symbol, which came 6 or more steps before.
 //
 // A string is right if at each step every symbol that may follow has a higher score than every one that may
 // not. LSTM 1997, LSTM and GRU get 256 unseen strings right; Elman's net, whose gradient goes one step back,
