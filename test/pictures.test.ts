@@ -162,7 +162,7 @@ test('the learning rate is drawn if it changes', () => {
   near(Math.max(...heights), y(0.05), 'in the end')
 })
 
-test('a hundred thousand steps: small files, in less than two seconds of a processor, and no spike vanishes', () => {
+test('a hundred thousand steps: small files, under two seconds of a processor, and no spike vanishes', () => {
   const data = steps(100_000)
   data[49_999].loss = 1e6
   data[69_999].loss = 5.5
