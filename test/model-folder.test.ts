@@ -76,6 +76,9 @@ test('what is odd is in the notes, what is wrong is one line', async () => {
   assert.match(notes[0], /config\.json disagrees with the configuration inside .* \(first at hidden\)/)
   assert.match(message(() => loadLanguageModel(join(folder, 'nowhere'), { device: cpu() })),
     /nowhere: there is no such folder$/)
+  // @ts-expect-error: the types forbid it, plain JavaScript does not
+  assert.is(message(() => loadLanguageModel(copy)),
+    'loadLanguageModel: device is missing; pass one, such as { device: cpu() }')
   const refused: unknown = await saveLanguageModel(copy, model, Vocabulary.of('ab')).catch((e: unknown) => e)
   assert.match(message(() => { throw refused }),
     /^saveLanguageModel: the vocabulary has 2 characters, the model \d+ symbols; they must be as many$/)

@@ -7,7 +7,7 @@
 // A folder is somebody else's word: all of it is checked before a net is built. Read next: node-files.ts, how
 // files are written; ../train/language-model.ts, the net; ../train/evaluate.ts, what can be done with it.
 
-import { NonFiniteError, UnrolledError } from '../check.ts'
+import { checkThat, NonFiniteError, UnrolledError } from '../check.ts'
 import { printable } from '../data/printable.ts'
 import { type AnyVocabulary, vocabularyFromJSON } from '../data/words.ts'
 import type { Device } from '../device.ts'
@@ -66,9 +66,12 @@ async function asSaved(model: LanguageModel, vocabulary: AnyVocabulary): Promise
 
 /**
  * Reads a language model from a folder that `unrolled train --out` or `saveLanguageModel` wrote.
- * @throws UnrolledError, one line, if it is missing, damaged, or not a language model
+ * @throws UnrolledError, one line, if it is missing, damaged, or not a language model; or without a device
  */
-export function loadLanguageModel(dir: string, { device }: { device: Device }): LoadedLanguageModel {
+export function loadLanguageModel(dir: string, options: { device: Device }): LoadedLanguageModel {
+  const device = options?.device
+  checkThat(device !== undefined, () =>
+    'loadLanguageModel: device is missing; pass one, such as { device: cpu() }')
   const { tensors, config, notes } = loadModel(dir)
   const source = printable(dir)
   if (config.kind !== 'language model') {
