@@ -1,10 +1,10 @@
 // The register tiles: a block of C that lives in vector registers while k runs, C = start + A B.
 //
 // A and B come packed (panels.ts): 4 rows of A (or 2, or 1) interleaved k by k, B in panels of 8 columns.
-// The tile of 4 rows and 8 columns takes 8 of the 16 vector registers; 2 hold a row of the panel, 1 a number
-// of A, 1 its product. 6 x 8 would take 12 + 4: it spills, and does half. Fewer rows take more panels, so
-// that there are 8 sums always: as many as 2 multiply-adds a cycle with a latency of 4 can keep busy.
-// Steps are in bytes. Next: gemm.ts.
+// V8 has 15 vector registers, and loads all that one k brings before it multiplies: the tile of 4 rows and 8
+// columns takes 8 for its sums, 2 for a row of the panel and 4 for A; 6 x 8 would take 12 + 2 + 6, so it
+// spills, and does half. Fewer rows take more panels, so that there are 8 sums always: as many as keep 2
+// multiply-adds a cycle with a latency of 4 busy. Steps are in bytes. Next: gemm.ts.
 
 /** Columns of a panel, and rows of a full group. */
 export const PANEL: i32 = 8
