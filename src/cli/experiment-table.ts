@@ -15,18 +15,18 @@ export interface Row {
 }
 
 /** `a=1 b=0.25`: six digits; all of them where it is a whole number. */
-export function measuresOf(measures: Row['measures'], digits = 6): string {
-  return Object.entries(measures).map(([name, value]) => `${name}=${brief(value, digits)}`).join(' ')
+export function measuresOf(measures: Row['measures']): string {
+  return Object.entries(measures).map(([name, value]) => `${name}=${brief(value)}`).join(' ')
 }
 
-const brief = (value: number, digits: number): string =>
-  String(Number.isInteger(value) ? value : Number(value.toPrecision(digits)))
+const brief = (value: number): string =>
+  String(Number.isInteger(value) ? value : Number(value.toPrecision(6)))
 
 /** A row for each: the command, what it shows, the rule, what was measured. */
 export function markdownTable(rows: readonly Row[]): string {
   const lines = rows.map(({ name, shows, rule, measures, source, passed }) => [
     `\`npx unrolled experiment ${name}\``, shows, rule,
-    measuresOf(measures, 3).split(' ').filter(Boolean).join('<br>'), source, passed ? 'pass' : '**fail**',
+    measuresOf(measures).split(' ').filter(Boolean).join('<br>'), source, passed ? 'pass' : '**fail**',
   ])
   const head = ['command', 'what it shows', 'rule', 'measured', 'source', '']
   return [head, head.map(() => '---'), ...lines]
