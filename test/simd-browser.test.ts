@@ -90,7 +90,8 @@ test.before(async () => {
 
 test.after(() => {
   server.close()
-  rmSync(profile, { recursive: true, force: true })
+  // Chrome's own processes may still be writing there
+  rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
 })
 
 /** What a page says that was served with these headers. */
