@@ -88,10 +88,9 @@ test.before(async () => {
   await new Promise<void>((done) => { server.listen(0, '127.0.0.1', done) })
 })
 
-test.after(() => {
+test.after(async () => {
   server.close()
-  // Chrome's own processes may still be writing there
-  rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+  await removed(profile)
 })
 
 /** What a page says that was served with these headers. */
@@ -103,9 +102,9 @@ async function open(
   const child: ChildProcess = spawn(chrome, [
     '--headless=shell', '--no-sandbox', '--no-zygote', '--disable-gpu', '--disable-dev-shm-usage',
     `--user-data-dir=${profile}`, `http://127.0.0.1:${port}/`,
-  ], { stdio: 'ignore' })
+  ], { stdio: 'ignore', detached: true }) // with its processes in a group of their own
   const ended = new Promise((done) => { child.once('exit', done) })
-  const timer = setTimeout(() => child.kill('SIGKILL'), 60_000)
+  const timer = setTimeout(() => killGroup(child), 60_000)
   try {
     return await Promise.race([
       new Promise<Told>((done) => { told = done }),
@@ -113,8 +112,29 @@ async function open(
     ])
   } finally {
     clearTimeout(timer)
-    child.kill('SIGKILL')
+    killGroup(child)
     await ended
+  }
+}
+
+/** Ends Chrome and the processes it has started. */
+function killGroup(child: ChildProcess): void {
+  try {
+    process.kill(-child.pid!, 'SIGKILL')
+  } catch {
+    child.kill('SIGKILL') // the group is gone, or was never made
+  }
+}
+
+/** A process that was killed a moment ago may still put a file into the folder: then it is emptied again. */
+async function removed(folder: string): Promise<void> {
+  for (const left = performance.now() + 20_000; ;) {
+    try {
+      return rmSync(folder, { recursive: true, force: true })
+    } catch (error) {
+      if (performance.now() > left) throw error
+      await new Promise((done) => { setTimeout(done, 100) })
+    }
   }
 }
 
