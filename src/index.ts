@@ -69,8 +69,8 @@ export { lstmp, type LstmpOptions } from './nn/lstmp.ts'
 export type { MemoryBlockOptions } from './nn/memory-blocks.ts'
 export { peephole } from './nn/peephole.ts'
 export {
-  drawUniform, embedding, type EmbeddingOptions, type HasParameters, type Layer, linear, type LinearOptions,
-  loadParameters, parameters,
+  drawUniform, embedding, type Embedding, type EmbeddingOptions, type HasParameters, type Layer, linear,
+  type LinearOptions, loadParameters, parameters,
 } from './nn/linear.ts'
 export { layerNormLstm } from './nn/layer-norm-lstm.ts'
 export { regularised, type Regularisers } from './nn/regularised.ts'
@@ -82,7 +82,7 @@ export {
   skipConnected, stacked,
 } from './nn/sequence-layers.ts'
 export { type StepperParts, type Stream, stream } from './nn/stream.ts'
-export { unroll, type Unrolled, type UnrollOptions } from './nn/unroll.ts'
+export { type Rows, unroll, type Unrolled, type UnrollOptions } from './nn/unroll.ts'
 
 export {
   continuousHopfield, type ContinuousHopfield, type ContinuousHopfieldOptions, type FlowOptions,

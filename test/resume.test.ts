@@ -221,8 +221,8 @@ test('a folder that vanishes: one line', async () => {
   const vanish = (): void => { renameSync(at('vanishing'), at('gone')) }
   const { stderr, how } = await during(place, args, /"step":5,/, vanish)
   assert.is(how, 1)
-  assert.match(stderr, new RegExp('^unrolled: vanishing: nothing can be written there: there is no such ' +
-    'folder; step \\d+, saved before, is not there any more\n$'))
+  assert.match(stderr, new RegExp('^unrolled: vanishing: cannot be written: no such file or folder; ' +
+    'step \\d+, saved before, is not there any more\n$'))
 })
 
 test('a run that another saved where this one goes is not replaced', async () => {

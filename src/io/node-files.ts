@@ -59,10 +59,8 @@ export function writeTogether(files: readonly FileContents[], clearTheWay = (): 
     for (const temporary of waiting.keys()) fs.rmSync(temporary, { force: true })
     if (error instanceof UnrolledError) throw error
     const folder = dirname(current)
-    if (errorCode(error) === 'ENOENT' && !fs.existsSync(folder)) { // whichever of its files it was
-      throw new UnrolledError(`${printable(folder)}: nothing can be written there: there is no such folder`)
-    }
-    throw new UnrolledError(`${printable(current)}: cannot be written: ${reasonOf(error)}`)
+    const missing = errorCode(error) === 'ENOENT' && !fs.existsSync(folder) ? folder : current
+    throw new UnrolledError(`${printable(missing)}: cannot be written: ${reasonOf(error)}`)
   }
 }
 

@@ -73,6 +73,8 @@ export type Advance<S extends Tree> = AdvanceStep<S> & {
    * one with an `advance` of its own goes step by step.
    */
   readonly sequence?: ForFused<S> | undefined
+  /** the `project` that this function stands beside, which does each row by itself: x W^T + b */
+  readonly beside?: ((x: Tensor) => Tensor) | undefined
   /** the same for the steps of a stream */
   readonly stepper?: StepperParts | undefined
   /** the changes that a step takes; none by default */
@@ -184,14 +186,14 @@ export function projectedCell<S extends Named>(name: string, parts: CellParts<S>
     return { ...fused, weight_hh: weight_hh ?? fused.weight_hh, projected, h: state.h, c: state.c }
   })
 
-  const stepper = fused && stepperOf(parts, fused, project)
+  const stepper = fused && stepperOf(parts, fused)
   return {
     parameters: named(parts.parameters),
     inputs,
     outputs,
     initial: (batch) => firstState(parts, batch),
     project,
-    advance: Object.assign(advance, { sequence, stepper, changeable }),
+    advance: Object.assign(advance, { sequence, stepper, changeable, beside: project }),
     step: (x, state) => advance(project(x), state),
     // `this`: a cell that was made from this one, with a step of its own, streams that
     stream(state) { return stream(this, state) },
@@ -199,13 +201,12 @@ export function projectedCell<S extends Named>(name: string, parts: CellParts<S>
 }
 
 function stepperOf<S extends Named>(
-  { inputs, outputs, width, device }: CellParts<S>, fused: FusedParts, project: (x: Tensor) => Tensor,
+  { inputs, outputs, width, device }: CellParts<S>, fused: FusedParts,
 ): StepperParts | undefined {
   const { kind, weight_hh, bias_hh, weight_ch, weight_hr, affine } = fused
   const ops = device.fused
   if (!affine || !ops?.stepper) return undefined
   return {
-    project,
     open: () => ops.stepper!({
       kind, inputs, outputs, H: width / GATES[kind], input: affine.weight,
       inputBiases: affine.biases.filter((bias) => bias !== undefined),

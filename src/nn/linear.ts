@@ -54,8 +54,14 @@ export interface EmbeddingOptions {
   rng: Random
 }
 
+/** A layer that looks up rows of its table and does nothing else. */
+export interface Embedding extends Layer {
+  /** [V, D], its weight */
+  readonly table: Tensor
+}
+
 /** An embedding: indices [...] (int32) -> [..., dimensions]. */
-export function embedding(options: EmbeddingOptions): Layer {
+export function embedding(options: EmbeddingOptions): Embedding {
   checkOptionNames('embedding', options, ['symbols', 'dimensions', 'weight', 'device', 'rng'])
   const { symbols: V, dimensions: D, device, rng } = options
   checkCount('embedding: symbols', V)
@@ -64,7 +70,7 @@ export function embedding(options: EmbeddingOptions): Layer {
   const weight = options.weight ?? parameter(() => tensor(rng.normal(V * D), { shape: [V, D], device }))
   check(show(weight.shape) === show([V, D]), () =>
     `embedding: the weight is ${show(weight.shape)}; it must be ${show([V, D])}: [symbols, dimensions]`)
-  return Object.assign((index: Tensor) => gather(weight, index), { parameters: { weight } })
+  return Object.assign((index: Tensor) => gather(weight, index), { parameters: { weight }, table: weight })
 }
 
 /** Everything that has parameters: a cell, a layer, or a net of yours. */

@@ -23,7 +23,9 @@ import { checkProjection, lstm } from './lstm.ts'
 import { regularised, type Regularisers } from './regularised.ts'
 import type { SequenceLayer, SequenceOptions } from './sequence-layers.ts'
 import { chained, skipping, stream } from './stream.ts'
-import { lowestLayer, unroll, unrollBoth } from './unroll.ts'
+import {
+  checkRows, lookedUp, lowestLayer, type Rows, timeAndBatch, unroll, unrollBoth,
+} from './unroll.ts'
 
 export interface RecurrentOptions extends CellOptions {
   /** PyTorch's name, or any function that makes a cell: kind: peephole */
@@ -148,15 +150,17 @@ export function recurrent(options: RecurrentOptions): Recurrent {
     return Object.fromEntries(names.map((name) => [name, stack(states.map((s) => s[name]))]))
   }
 
-  function runLayers(xs: Tensor, { state, lengths, rng, ...place }: RunOptions) {
+  function runLayers(xs: Tensor | Rows, { state, lengths, rng, ...place }: RunOptions) {
     const lowest = lowestLayer(place)
-    const initial = takeApart(state, xs.shape[1])
+    const initial = takeApart(state, timeAndBatch(xs)[1])
     const finals: RecurrentState[] = []
     const shown: Tensor[] = [] // the outputs of each layer, [T, B, directions * (P or H)]
+    function above(below: Tensor): Tensor {
+      const dropped = p > 0 && rng ? drop(below, p, rng) : below
+      return skip ? concat([lookedUp(xs), dropped], -1) : dropped
+    }
     for (let layer = 0; layer < L; layer++) {
-      const below = layer === 0 ? xs : shown[layer - 1]
-      const dropped = layer > 0 && p > 0 && rng ? drop(below, p, rng) : below
-      const inputs = layer > 0 && skip ? concat([xs, dropped], -1) : dropped
+      const inputs = layer === 0 ? xs : above(shown[layer - 1])
       const how = { lengths, layer: lowest + layer, rng }
       const k = layer * directions.length
       const sides = bidirectional
@@ -189,12 +193,18 @@ export function recurrent(options: RecurrentOptions): Recurrent {
     }
   }
 
+  function ofRows(rows: Rows, runOptions: RunOptions = {}) {
+    checkRows('recurrent', options.inputs, rows)
+    return runLayers(rows, runOptions)
+  }
+
   const outputs = cells[0].outputs * directions.length * (skip ? L : 1)
   const chain = { join, split: (given: RecurrentState) => takeApart(given, 1), outputs }
   const streamed = (state?: RecurrentState) => chained<RecurrentState>(
     cells.map((cell) => stream(cell)), state, skip ? { ...chain, wire: skipping } : chain)
 
   return Object.assign(run, {
+    ...(!batchFirst && { ofRows }),
     ...(!bidirectional && { stream: streamed }),
     parameters,
     inputs: options.inputs,

@@ -12,10 +12,10 @@ import { add, mul } from '../ops/elementwise.ts'
 import { concat } from '../ops/move.ts'
 import type { Random } from '../random.ts'
 import { checkChoice, checkOptionNames } from '../suggest.ts'
-import type { Tensor, Tree } from '../tensor.ts'
+import { Tensor, type Tree } from '../tensor.ts'
 import type { Cell, Named } from './cell.ts'
 import { chained, skipping, type Stream, stream } from './stream.ts'
-import { lowestLayer, unroll, unrollBoth, type Unrolled } from './unroll.ts'
+import { lookedUp, lowestLayer, type Rows, unroll, unrollBoth, type Unrolled } from './unroll.ts'
 
 export interface SequenceOptions<S extends Tree> {
   /** the state before the first step; zeros unless given */
@@ -45,6 +45,8 @@ export interface SequenceLayer<S extends Tree = Tree> extends RunSequence<S> {
   readonly layers: number
   /** the zero state of a batch of B */
   initial(batch: number): S
+  /** the same over the rows of a table, which may save most of the first product: unroll.ts */
+  ofRows?(rows: Rows, options?: SequenceOptions<S>): Unrolled<S>
   /** one sequence, one vector at a time: stream.ts; where every part reads forward */
   stream?(state?: S): Stream<S>
 }
@@ -52,10 +54,11 @@ export interface SequenceLayer<S extends Tree = Tree> extends RunSequence<S> {
 /** A cell as a layer: unrolled forward over the sequence. A layer stays what it is. */
 export function asLayer(part: Cell | SequenceLayer): SequenceLayer {
   if (!('step' in part)) return part
-  const run = (xs: Tensor, { state, lengths, layer, rng }: SequenceOptions<Tree> = {}) =>
+  const run = (xs: Tensor | Rows, { state, lengths, layer, rng }: SequenceOptions<Tree> = {}) =>
     unroll(part, xs, state, { lengths, layer, rng })
   const { parameters, inputs, outputs } = part
   return Object.assign(run, {
+    ofRows: run,
     parameters, inputs, outputs, layers: 1, initial: (batch: number) => part.initial(batch),
     stream: (state?: Tree) => stream(part, state),
   })
@@ -64,7 +67,7 @@ export function asLayer(part: Cell | SequenceLayer): SequenceLayer {
 /** The parts' states side by side, the zero state and the names of what a deep net is made of. */
 function deepNet(
   name: string, parts: readonly (Cell | SequenceLayer)[], outputs: number,
-  through: (xs: Tensor, run: (k: number, inputs: Tensor) => Tensor) => Tensor,
+  through: (xs: Tensor | Rows, run: (k: number, inputs: Tensor | Rows) => Tensor) => Tensor,
   wire?: typeof skipping,
 ) {
   const layers = parts.map(asLayer)
@@ -73,19 +76,23 @@ function deepNet(
       `${name}: the state has ${state.length} parts; it must have ${layers.length}, one for each cell`)
     return state
   }
-  const run = (xs: Tensor, { state, ...options }: SequenceOptions<readonly Tree[]> = {}) => {
+  const run = (xs: Tensor | Rows, { state, ...options }: SequenceOptions<readonly Tree[]> = {}) => {
     if (state) checkParts(state)
     let layer = lowestLayer(options)
     const states: Tree[] = []
     const outputs = through(xs, (k, inputs) => {
-      const result = layers[k](inputs, { ...options, state: state?.[k], layer })
+      const part = layers[k]
+      const how = { ...options, state: state?.[k], layer }
+      const result = part.ofRows && !(inputs instanceof Tensor)
+        ? part.ofRows(inputs, how) : part(lookedUp(inputs), how)
       states[k] = result.state
-      layer += layers[k].layers
+      layer += part.layers
       return result.outputs
     })
     return { outputs, state: states }
   }
   return Object.assign(run, {
+    ofRows: run,
     parameters: prefixed(layers.map((part, k) => [`${k}`, part])),
     inputs: layers[0].inputs,
     outputs,
@@ -110,8 +117,11 @@ export function stacked(parts: readonly (Cell | SequenceLayer)[]): SequenceLayer
       `stacked: part ${k} takes ${part.inputs} inputs, but part ${k - 1} gives ${below!.outputs} outputs; ` +
       'they must be equal')
   })
-  return deepNet('stacked', parts, parts[parts.length - 1].outputs, (xs, run) =>
-    parts.reduce((below, _, k) => run(k, below), xs))
+  return deepNet('stacked', parts, parts[parts.length - 1].outputs, (xs, run) => {
+    let below = run(0, xs)
+    for (let k = 1; k < parts.length; k++) below = run(k, below)
+    return below
+  })
 }
 
 /**
@@ -133,10 +143,10 @@ export function skipConnected(parts: readonly (Cell | SequenceLayer)[]): Sequenc
   })
   const outputs = parts.reduce((total, part) => total + part.outputs, 0)
   return deepNet('skipConnected', parts, outputs, (xs, run) => {
-    const shown: Tensor[] = [] // h^1 .. h^L, each [T, B, H]
-    for (let k = 0; k < parts.length; k++) {
-      shown.push(run(k, k === 0 ? xs : concat([xs, shown[k - 1]], -1)))
-    }
+    const shown = [run(0, xs)] // h^1 .. h^L, each [T, B, H]
+    if (parts.length === 1) return shown[0]
+    const x = lookedUp(xs)
+    for (let k = 1; k < parts.length; k++) shown.push(run(k, concat([x, shown[k - 1]], -1)))
     return concat(shown, -1)
   }, skipping)
 }

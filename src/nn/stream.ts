@@ -37,9 +37,8 @@ export interface Stream<S extends Tree = Tree> {
   dispose(): void
 }
 
-/** How a device takes a cell's step at once: `step` is then advance(project(x), state), of this `project`. */
+/** How a device takes a step at once: `step` is then advance(project(x), state), both of them the cell's own. */
 export interface StepperParts {
-  readonly project: (x: Tensor) => Tensor
   open(): Stepper
 }
 
@@ -122,7 +121,7 @@ function wrongSize(values: ArrayLike<number>, inputs: number): Error {
 function placesOf<S extends Tree>(cell: AnyCell<S>, device: Device, first: S): Places<S> {
   const stepper = mayFuse() && cell.advance?.stepper
   try {
-    return stepper && stepper.project === cell.project
+    return stepper && cell.advance?.beside === cell.project
       ? fusedPlaces<S>(stepper.open()) : composedPlaces(cell, device)
   } catch (error) {
     dispose(first)

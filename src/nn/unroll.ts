@@ -3,14 +3,20 @@
 //   for t = 0 .. T-1:  y_t, state_t = step(x_t, state_{t-1})        (reverse: t = T-1 .. 0)
 //
 // Run forward, each step appends its records to the tape; run backward over the tape, that is backpropagation
-// through time. If the cell allows, the input product of all steps is one matmul before the loop. Sequences
-// are [T, B, D]. With lengths, a sequence's state stands still outside its own steps and its outputs there
-// are zero: so the final state is that of its own last step, and the reverse direction starts at its own end.
-// Next: sequence-layers.ts; train/bptt.ts for truncation.
+// through time. If the cell allows, the input product of all steps is one matmul before the loop; and where
+// the inputs are rows of a table, as symbols' vectors are, each row is multiplied once:
+//
+//   E[s_t] W^T + b = (E W^T + b)[s_t]        V rows instead of T B, on the way there and back
+//
+// Sequences are [T, B, D]. With lengths, a sequence's state stands still outside its own steps and its
+// outputs there are zero: so the final state is that of its own last step, and the reverse direction starts
+// at its own end. Next: sequence-layers.ts; train/bptt.ts for truncation.
 
 import { check, checkThat, show } from '../check.ts'
 import { at, composed, currentWhere, isRecording, mayFuse, type Where } from '../context.ts'
+import type { Device } from '../device.ts'
 import { where } from '../ops/elementwise.ts'
+import { gather } from '../ops/gather.ts'
 import { reshape, slice, stack, unstack } from '../ops/move.ts'
 import { alike, recurrences } from '../ops/recurrence.ts'
 import type { Random } from '../random.ts'
@@ -18,7 +24,7 @@ import { sizeOf } from '../shape.ts'
 import { untracked } from '../scope.ts'
 import { checkChoice, checkOptionNames } from '../suggest.ts'
 import { record, recordMany } from '../tape.ts'
-import { leaves, mapTree, type Tensor, tensor, type Tree } from '../tensor.ts'
+import { leaves, mapTree, Tensor, tensor, type Tree } from '../tensor.ts'
 import { type Cell, isProjected, type ProjectedCell } from './cell.ts'
 
 export interface UnrollOptions {
@@ -40,22 +46,30 @@ export interface Unrolled<S extends Tree> {
 
 type Direction = NonNullable<UnrollOptions['direction']>
 
+/** A sequence by the rows of a table: x_t of sequence b is table[index[t, b]], the vector of a symbol. */
+export interface Rows {
+  /** [V, D] */
+  readonly table: Tensor
+  /** [T, B] int32 */
+  readonly index: Tensor
+}
+
 /**
- * Runs a cell over a sequence xs [T, B, D] from a state (zeros if none is given).
+ * Runs a cell over a sequence xs [T, B, D], or the rows of a table, from a state (zeros if none is given).
  * @throws ShapeError if xs is not [T, B, D] with T >= 1, UnrolledError if a length is not in 1..T
  */
 export function unroll<S extends Tree>(
-  cell: Cell<S>, xs: Tensor, state?: S, options: UnrollOptions = {},
+  cell: Cell<S>, inputs: Tensor | Rows, state?: S, options: UnrollOptions = {},
 ): Unrolled<S> {
   checkOptionNames('unroll', options, ['lengths', 'direction', 'layer', 'rng'])
-  checkInputs(cell, xs)
-  const [T, B] = xs.shape
+  const [T, B] = checkInputs(cell, inputs)
   const { lengths, direction = 'forward', rng } = options
   checkChoice('unroll: direction', direction, ['forward', 'reverse'])
-  if (rng && cell.drawn) return unroll(cell.drawn(B, rng), xs, state, { ...options, rng: undefined })
-  if (isFused(cell)) return unrollFused([{ cell, state, direction }], xs, options)[0]
+  if (rng && cell.drawn) return unroll(cell.drawn(B, rng), inputs, state, { ...options, rng: undefined })
+  if (isFused(cell)) return unrollFused([{ cell, state, direction }], inputs, options)[0]
+  const xs = lookedUp(inputs)
   const place: Where = { layer: lowestLayer(options), direction }
-  const mask = lengths && inside(lengths, T, B, xs) // [T, B, 1]
+  const mask = lengths && inside(lengths, T, B, xs.device) // [T, B, 1]
   const { step, masks } = at({ ...place, t: 'all' }, () => ({
     step: stepper(cell, mask ? where(mask, xs, 0) : xs), // whatever stands in the padding is not read
     masks: mask && unstack(mask), // per step [B, 1]
@@ -84,13 +98,13 @@ export function unroll<S extends Tree>(
  * @throws what unroll throws
  */
 export function unrollBoth<S extends Tree>(
-  [forward, reverse]: readonly [Cell<S>, Cell<S>], xs: Tensor, [ahead, back]: readonly (S | undefined)[],
-  { rng, ...options }: Omit<UnrollOptions, 'direction'>,
+  [forward, reverse]: readonly [Cell<S>, Cell<S>], inputs: Tensor | Rows,
+  [ahead, back]: readonly (S | undefined)[], { rng, ...options }: Omit<UnrollOptions, 'direction'>,
 ): readonly Unrolled<S>[] {
-  checkInputs(forward, xs)
-  const draw = (cell: Cell<S>) => (rng && cell.drawn ? cell.drawn(xs.shape[1], rng) : cell)
+  const [, B] = checkInputs(forward, inputs)
+  const draw = (cell: Cell<S>) => (rng && cell.drawn ? cell.drawn(B, rng) : cell)
   const run = (cell: Cell<S>, state: S | undefined, direction: Direction) =>
-    unroll(cell, xs, state, { ...options, direction })
+    unroll(cell, inputs, state, { ...options, direction })
   const first = draw(forward)
   // a cell that goes step by step may draw at each step: the other one's masks come after those
   if (!isFused(first)) return [run(first, ahead, 'forward'), run(draw(reverse), back, 'reverse')]
@@ -98,12 +112,49 @@ export function unrollBoth<S extends Tree>(
   if (!isFused(second)) return [run(first, ahead, 'forward'), run(second, back, 'reverse')]
   return unrollFused([
     { cell: first, state: ahead, direction: 'forward' }, { cell: second, state: back, direction: 'reverse' },
-  ], xs, options)
+  ], inputs, options)
 }
 
-function checkInputs({ inputs }: Cell, xs: Tensor): void {
-  check(xs.rank === 3 && xs.shape[0] >= 1 && xs.shape[2] === inputs, () =>
-    `unroll: xs is ${show(xs.shape)}; it must be [T, B, ${inputs}], time first, with one step or more`)
+/** T and B, of inputs that fit the cell. */
+function checkInputs({ inputs: D }: Cell, xs: Tensor | Rows): readonly [number, number] {
+  if (!(xs instanceof Tensor)) {
+    checkRows('unroll', D, xs)
+    return timeAndBatch(xs)
+  }
+  check(xs.rank === 3 && xs.shape[0] >= 1 && xs.shape[2] === D, () =>
+    `unroll: xs is ${show(xs.shape)}; it must be [T, B, ${D}], time first, with one step or more`)
+  return timeAndBatch(xs)
+}
+
+/** @throws ShapeError unless the table is [V, D] and the index [T, B] */
+export function checkRows(name: string, D: number, rows: Rows): void {
+  const { table, index } = rows ?? {}
+  checkThat(table instanceof Tensor && index instanceof Tensor, () =>
+    `${name}: the inputs are neither a tensor [T, B, ${D}] nor { table, index }, the rows of a table`)
+  check(table.rank === 2 && table.shape[1] === D, () =>
+    `${name}: the table is ${show(table.shape)}; it must be [V, ${D}]`)
+  check(index.rank === 2 && index.shape[0] >= 1, () =>
+    `${name}: the index is ${show(index.shape)}; it must be [T, B], time first, with one step or more`)
+}
+
+export function timeAndBatch(inputs: Tensor | Rows): readonly [number, number] {
+  const [T, B] = inputs instanceof Tensor ? inputs.shape : inputs.index.shape
+  return [T, B]
+}
+
+/** The sequence itself, [T, B, D]. */
+export function lookedUp(inputs: Tensor | Rows): Tensor {
+  return inputs instanceof Tensor ? inputs : gather(inputs.table, inputs.index)
+}
+
+/** The cell's product with the inputs of all steps, [T, B, width]; each row of a table is multiplied once. */
+function projected(cell: ProjectedCell, inputs: Tensor | Rows): Tensor {
+  if (inputs instanceof Tensor) return cell.project(inputs)
+  const { table, index } = inputs
+  // `beside`: a cell made from this one may drop inputs, which is no function of the row alone
+  const rowByRow = cell.advance.beside === cell.project
+  return rowByRow && table.shape[0] < index.size
+    ? gather(cell.project(table), index) : cell.project(lookedUp(inputs))
 }
 
 type FusedCell<S extends Tree> = ProjectedCell<S> & { advance: { sequence: object } }
@@ -122,25 +173,24 @@ interface Side<S extends Tree> {
 
 /** All steps by the op that equals the cells' `advance`, ops/recurrence.ts; of alike cells side by side. */
 function unrollFused<S extends Tree>(
-  sides: readonly Side<S>[], xs: Tensor, options: UnrollOptions,
+  sides: readonly Side<S>[], inputs: Tensor | Rows, options: UnrollOptions,
 ): Unrolled<S>[] {
-  const [T, B] = xs.shape
+  const [T, B] = timeAndBatch(inputs)
+  const { device } = inputs instanceof Tensor ? inputs : inputs.index
   const layer = lowestLayer(options)
   const place = (direction?: Direction): Where => ({ layer, direction, t: 'all' })
-  const mask = options.lengths && inside(options.lengths, T, B, xs)
-  const seen = mask ? at(place(), () => where(mask, xs, 0)) : xs
+  const mask = options.lengths && inside(options.lengths, T, B, device)
+  const seen = mask ? at(place(), () => where(mask, lookedUp(inputs), 0)) : inputs
   const lengths = options.lengths && untracked(() =>
-    tensor(Int32Array.from(options.lengths!), { dtype: 'int32', device: xs.device }))
-  const parts = sides.map(({ cell, state, direction }) => at(place(direction), () => {
-    const projected = cell.project(seen)
-    return {
-      ...cell.advance.sequence(projected, state ?? cell.initial(B)), reverse: direction === 'reverse',
-    }
-  }))
+    tensor(Int32Array.from(options.lengths!), { dtype: 'int32', device }))
+  const parts = sides.map(({ cell, state, direction }) => at(place(direction), () => ({
+    ...cell.advance.sequence(projected(cell, seen), state ?? cell.initial(B)),
+    reverse: direction === 'reverse',
+  })))
   function run(first: number, end: number): Unrolled<S>[] {
     const chosen = sides.slice(first, end)
     const unfold = () => chosen.flatMap(({ cell, state, direction }) => {
-      const again = composed(() => unroll(cell, xs, state, { ...options, layer, direction }))
+      const again = composed(() => unroll(cell, inputs, state, { ...options, layer, direction }))
       return [again.outputs, ...leaves(again.state)]
     })
     return at(place(chosen.length === 1 ? chosen[0].direction : undefined), () =>
@@ -181,7 +231,7 @@ function asState(x: Tensor, path: string): Tensor {
 }
 
 /** 1 where a step lies inside its sequence, else 0: [T, B, 1]. */
-function inside(lengths: ArrayLike<number>, T: number, B: number, { device }: Tensor): Tensor {
+function inside(lengths: ArrayLike<number>, T: number, B: number, device: Device): Tensor {
   const list = Array.from(lengths)
   checkThat(list.length === B && list.every((n) => Number.isInteger(n) && n >= 1 && n <= T), () =>
     `unroll: lengths is ${show(list)}; needed are ${B} whole numbers from 1 to ${T}, one for each sequence`)
