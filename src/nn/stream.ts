@@ -37,7 +37,7 @@ export interface Stream<S extends Tree = Tree> {
   dispose(): void
 }
 
-/** How a device takes a step at once: `step` is then advance(project(x), state), both of them the cell's own. */
+/** How a device takes a step at once: `step` is then advance(project(x), state), both the cell's own. */
 export interface StepperParts {
   open(): Stepper
 }
