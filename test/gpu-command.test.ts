@@ -3,12 +3,12 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { buildCommand, root, tiny, words } from './command.ts'
 import { testAdapter } from './gpu-adapter.ts'
+import { during } from './runs.ts'
 
 const test = suite('gpu command')
 const { path, folder, run, remove } = buildCommand()
@@ -73,19 +73,9 @@ test('a run that is gone on with stays on its gpu, and ends as if it had never s
 })
 
 /** Trains until the third step has been told, sends the signal, and waits for the end. */
-function interrupted(signal: NodeJS.Signals, out: string) {
-  const args = [path, ...train, '--minutes', '5', ...onGpu, '--out', out]
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
-  let [stdout, stderr] = ['', '']
-  child.stderr.setEncoding('utf8').on('data', (data) => { stderr += data })
-  child.stdout.setEncoding('utf8').on('data', (data) => {
-    if (!/"step":3/.test(stdout) && /"step":3/.test(stdout + data)) child.kill(signal)
-    stdout += data
-  })
-  return new Promise<{ stdout: string, stderr: string, how: number | string | null }>((done) => {
-    child.on('close', (code, by) => done({ stdout, stderr, how: code ?? by }))
-  })
-}
+const interrupted = (signal: NodeJS.Signals, out: string) =>
+  during({ path, folder: root }, [...train, '--minutes', '5', ...onGpu, '--out', out], /"step":3/,
+    (child) => child.kill(signal))
 
 for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
   test(`${signal}: saved after the present step, exit code ${code}`, async () => {

@@ -19,8 +19,8 @@ writeFileSync(join(folder, 'text.txt'), words(60))
 writeFileSync(join(folder, 'long.txt'), words(30_000, 2))
 const long = ['train', '--data', 'text.txt', ...tiny, '--minutes', '5', '--sample-every', '0']
 
-const during = (args: readonly string[], when: RegExp, act: (child: ChildProcess) => void) =>
-  duringRun({ path, folder }, args, when, act)
+const during = (args: readonly string[], when: RegExp, act: (child: ChildProcess) => void, breaths = 0) =>
+  duringRun({ path, folder }, args, when, act, breaths)
 
 const events = (stdout: string) => stdout.trimEnd().split('\n')
   .map((line) => JSON.parse(line) as { event: string, step: number, dir?: string })
@@ -83,7 +83,8 @@ test('a Ctrl-C that comes twice at once, as npm passes it on, counts once', asyn
 test('a validation that is under way is left', async () => {
   const slow = ['train', '--data', 'text.txt', '--valid', 'long.txt', ...tiny, '--json']
   const validating = [...slow, '--steps', '1', '--sample-every', '0', '--out', 'validating']
-  const { stdout, how } = await during(validating, /"step":1/, (child) => child.kill('SIGINT'))
+  // one breath follows the step, one each window of the validation
+  const { stdout, how } = await during(validating, /"event":"step"/, (child) => child.kill('SIGINT'), 4)
   assert.equal([how, events(stdout).map(({ event }) => event)],
     [130, ['begin', 'flow', 'step', 'saved', 'done']])
   works('validating')
@@ -123,14 +124,13 @@ test('killed outright, or refused, it leaves no folder that it made', async () =
 
 test('Ctrl-C on a pipe ends the reader too (| tee): the model is saved all the same', async () => {
   const line = `"${process.execPath}" "${path}" ${long.join(' ')} --json --out piped | tee log.txt`
-  const options = { cwd: folder, detached: true }
-  const shell = spawn('bash', ['-c', line], { ...options, stdio: ['ignore', 'pipe', 'ignore'] })
+  // bash, the command and tee hold the pipe 3, so that it is closed when all of them have ended
+  const shell = spawn('bash', ['-c', line], {
+    cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
+  })
   const ended = new Promise((done) => { shell.on('close', done) })
-  shell.stdout.once('data', () => { process.kill(-Number(shell.pid), 'SIGINT') }) // all, as a terminal does
+  shell.stdout!.once('data', () => { process.kill(-Number(shell.pid), 'SIGINT') }) // all, as a terminal does
   await ended
-  for (let i = 0; i < 100 && !existsSync(join(folder, 'piped/checkpoint.safetensors')); i++) {
-    await new Promise((done) => { setTimeout(done, 50) })
-  }
   works('piped')
 })
 

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 
 /** How a process ended, and what it said until then. */
 export interface Ended {
@@ -19,29 +20,58 @@ export interface Place {
 }
 
 /**
- * Runs the command, hands the child over once stdout has said `when` (or after so many milliseconds), and
- * waits for its end.
+ * A module that runs before the command and makes it stand still, however fast or slow we are: inside the
+ * write after which stdout has said `when`, or so many breaths (setImmediate) later, in the middle of what
+ * breathes. It says so on the pipe 3, and goes on when there is an answer.
+ */
+const standsStill = (when: RegExp, breaths: number): string => 'data:text/javascript,' + encodeURIComponent(`
+  import { readSync, writeSync } from 'node:fs'
+  import { isMainThread } from 'node:worker_threads'
+  const standStill = () => {
+    writeSync(3, '.')
+    readSync(3, new Uint8Array(1))
+  }
+  const { stdout } = process
+  const [write, breathe] = [stdout.write.bind(stdout), globalThis.setImmediate]
+  let [said, left] = ['', -1]
+  if (isMainThread) {
+    stdout.write = (text, ...rest) => {
+      const flows = write(text, ...rest)
+      said += text
+      if (left < 0 && ${when}.test(said)) {
+        left = ${breaths}
+        if (left === 0) standStill()
+      }
+      return flows
+    }
+    globalThis.setImmediate = (...args) => {
+      if (left > 0 && --left === 0) standStill()
+      return breathe(...args)
+    }
+  }`)
+
+/**
+ * Runs the command up to where stdout says `when`, or so many breaths later, hands it over while it stands
+ * still there, lets it go on, and waits for its end.
  */
 export function during(
-  { path, folder }: Place, args: readonly string[], when: RegExp | number, act: (child: ChildProcess) => void,
+  { path, folder }: Place, args: readonly string[], when: RegExp, act: (child: ChildProcess) => void,
+  breaths = 0,
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [path, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
-  let [stdout, stderr, acted] = ['', '', false]
-  const now = (): void => {
-    if (!acted) act(child)
-    acted = true
-  }
-  child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text })
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    stdout += text
-    if (typeof when !== 'number' && when.test(stdout)) now()
+  const child = spawn(process.execPath, ['--import', standsStill(when, breaths), path, ...args], {
+    cwd: folder, stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   })
-  const timer = typeof when === 'number' ? setTimeout(now, when) : undefined
+  let [stdout, stderr] = ['', '']
+  child.stderr!.setEncoding('utf8').on('data', (text) => { stderr += text })
+  child.stdout!.setEncoding('utf8').on('data', (text) => { stdout += text })
+  const talk = child.stdio[3] as Duplex
+  talk.on('error', () => {}) // it was killed
+  talk.once('data', () => {
+    act(child)
+    talk.write('.')
+  })
   return new Promise((done) => {
-    child.on('close', (code, signal) => {
-      clearTimeout(timer)
-      done({ stdout, stderr, how: code ?? signal })
-    })
+    child.on('close', (code, signal) => done({ stdout, stderr, how: code ?? signal }))
   })
 }
 

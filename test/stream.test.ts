@@ -7,6 +7,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { buildCommand, cpuOf, tiny, words } from './command.ts'
+import { during } from './runs.ts'
 
 const test = suite('stream')
 const { path, folder, run, remove } = buildCommand()
@@ -17,24 +18,15 @@ const trained = run(['train', '--data', 'text.txt', ...tiny, '--steps', '2', '--
 const sample = ['sample', '--model', 'model', '--seed', '3']
 
 /** Runs the command, and ends it by a signal when it has printed so many characters. */
-function until(characters: number, signal: NodeJS.Signals, ...args: string[]) {
-  const child = spawn(process.execPath, [path, ...sample, ...args], { cwd: folder })
-  let [stdout, stderr] = ['', '']
-  child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text })
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    stdout += text
-    if (stdout.length >= characters) child.kill(signal)
-  })
-  return new Promise<{ stdout: string, stderr: string, status: number | null }>((done) => {
-    child.on('close', (status) => done({ stdout, stderr, status }))
-  })
-}
+const until = (characters: number, signal: NodeJS.Signals, ...args: string[]) =>
+  during({ path, folder }, [...sample, ...args], new RegExp(`[^]{${characters}}`),
+    (child) => child.kill(signal))
 
 test('it goes on past the 500 symbols of a text without --stream, and begins as that does', async () => {
   assert.is(trained.status, 0, trained.stderr)
   const usual = run(sample).stdout
-  const { stdout, stderr, status } = await until(2000, 'SIGINT', '--stream')
-  assert.equal([status, stderr], [130, ''])
+  const { stdout, stderr, how } = await until(2000, 'SIGINT', '--stream')
+  assert.equal([how, stderr], [130, ''])
   assert.ok(stdout.length >= 2000)
   assert.ok(stdout.startsWith(usual.slice(0, -1)))
   assert.is(stdout.at(-1), '\n')
@@ -46,10 +38,10 @@ test('each symbol leaves as soon as it is drawn', async () => {
 })
 
 test('SIGTERM and SIGHUP end it too; without --stream Ctrl-C ends the line as well', async () => {
-  assert.is((await until(50, 'SIGTERM', '--stream')).status, 143)
-  assert.is((await until(50, 'SIGHUP', '--stream')).status, 129)
-  const { stdout, status } = await until(50, 'SIGINT', '--length', '1000000')
-  assert.equal([status, stdout.at(-1)], [130, '\n'])
+  assert.is((await until(50, 'SIGTERM', '--stream')).how, 143)
+  assert.is((await until(50, 'SIGHUP', '--stream')).how, 129)
+  const { stdout, how } = await until(50, 'SIGINT', '--length', '1000000')
+  assert.equal([how, stdout.at(-1)], [130, '\n'])
 })
 
 test('with --length it ends there', () => {
@@ -69,6 +61,7 @@ if (waits === test.skip) console.log('skip: no /proc here to see what a process 
 
 waits('a slow reader slows it down, and Ctrl-C is heard while it waits', async () => {
   const child = spawn(process.execPath, [path, ...sample, '--stream'], { cwd: folder })
+  await new Promise((done) => { child.stdout.once('data', done) }) // it has begun, and listens to signals
   child.stdout.pause() // what is printed fills the pipe, and no more can leave
   const ended = new Promise((done) => { child.on('exit', done) })
   const pid = Number(child.pid)
