@@ -138,14 +138,15 @@ test('a loss of any shape with one value', async () => {
 })
 
 test('a chain of 100,000 records', async () => {
-  const started = performance.now()
+  const before = process.cpuUsage()
   using tape = new Tape()
   const x = scalar(0.5)
   let y = x
   for (let i = 0; i < 50_000; i++) y = add(mul(y, 1 - 1e-5), 1e-6)
   near(await tape.gradients(y, [x])[0].read(), [(1 - 1e-5) ** 50_000], 1e-10)
   assert.is(tape.records.length, 100_000)
-  assert.ok(performance.now() - started < 20_000)
+  const { user, system } = process.cpuUsage(before) // of the processor: what others do does not count
+  assert.ok(user + system < 20e6, `${(user + system) / 1e6} s`)
 })
 
 test('10,000 uses of one value', async () => {
