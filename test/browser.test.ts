@@ -2,19 +2,12 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createContext, runInContext } from 'node:vm'
 
 const test = suite('browser')
 
-let code = ''
-
-test.before(() => {
-  const { status, stderr } = spawnSync(process.execPath, ['src/build.mjs'], { encoding: 'utf8' })
-  assert.is(status, 0, stderr)
-  code = readFileSync('dist/unrolled.browser.js', 'utf8')
-})
+const code = readFileSync('dist/unrolled.browser.js', 'utf8')
 
 // A well-known symbol cannot be deleted, so the context gets a Symbol that never had the two.
 const olderSymbol = `

@@ -11,11 +11,6 @@ import { random } from '../src/random.ts'
 
 const test = suite('gradcheck command')
 
-test.before(() => {
-  const build = spawnSync(process.execPath, ['src/build.mjs'], { encoding: 'utf8' })
-  assert.is(build.status, 0, build.stderr)
-})
-
 function run(...args: string[]) {
   return spawnSync(process.execPath, ['dist/cli.js', 'gradcheck', ...args], { encoding: 'utf8' })
 }

@@ -1,4 +1,5 @@
-// The packed package, installed in an empty folder: it imports, its types hold, its command runs.
+// The packed package, dist/ and all, installed in an empty folder: it imports, its types hold, its command
+// runs.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
