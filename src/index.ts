@@ -101,6 +101,7 @@ export {
 export { leastSquares } from './reservoir/least-squares.ts'
 export { liquid, type Liquid, type LiquidResult, type LiquidRun } from './reservoir/liquid.ts'
 export { afterPause, type Column, type ColumnOptions, type Synapses } from './reservoir/liquid-column.ts'
+export { liquidTensors, type LiquidWeights } from './reservoir/liquid-weights.ts'
 export {
   addProduct, dense, orthogonalMatrix, randomMatrix, scaled, sparse, type SparseMatrix, spectralNorm,
   spectralRadius,

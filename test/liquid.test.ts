@@ -4,9 +4,11 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 
+import { decodeSafetensors, encodeSafetensors } from '../src/io/safetensors.ts'
 import { random } from '../src/random.ts'
 import { liquid } from '../src/reservoir/liquid.ts'
 import { afterPause, type ColumnOptions } from '../src/reservoir/liquid-column.ts'
+import { liquidTensors } from '../src/reservoir/liquid-weights.ts'
 import { message } from './one-line.ts'
 
 const test = suite('liquid')
@@ -130,6 +132,48 @@ test('the same seeds give the same run; another run does not remember the one be
   const run = () => net.run({ inputs: [train(1)], duration: 300, rng: random(7) }).states
   assert.equal(run(), run())
   assert.equal(column().run({ inputs: [train(1)], duration: 300, rng: random(7) }).states, run())
+})
+
+test('saved as safetensors and made again, a liquid answers bit by bit as it did', () => {
+  for (const [options, trains] of [
+    [{}, 1], [{ shape: [2, 3, 4], inputs: 3, dynamic: false, noise: 0.7, background: 13.7 }, 3],
+    [{ shape: [1, 1, 1], inputShare: 0 }, 1],
+  ] as const) {
+    const one = column(options, 5)
+    const bytes = encodeSafetensors(liquidTensors(one))
+    const { tensors } = decodeSafetensors(bytes, 'liquid.safetensors')
+    const weights = Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]))
+    const again = liquid({ weights })
+    assert.equal(again.column, one.column)
+    const inputs = Array.from({ length: trains }, (_, k) => train(k))
+    const run = (net: typeof one) => net.run({ inputs, duration: 300, rng: random(8), readAt: [100, 300] })
+    assert.equal(run(again), run(one))
+    assert.ok(one.size === 1 || run(again).spikes.flat().length > 20)
+    assert.equal(encodeSafetensors(liquidTensors(again)), bytes)
+  }
+})
+
+test('weights of a liquid that do not fit each other are refused', () => {
+  const tensors = liquidTensors(column({ shape: [2, 2, 2] }))
+  const weights: Record<string, Float64Array> =
+    Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]))
+  const refusal = (changes: Record<string, ArrayLike<number>>) =>
+    message(() => liquid({ weights: { ...weights, ...changes } })).replace('liquid: weights: ', '')
+  const all = weights.A.length
+  assert.is(refusal({ A: [1] }), `A has 1 numbers; it must have ${all}`)
+  assert.is(refusal({ excitatory: [] }), 'excitatory has 0 numbers; it must have 1 or more')
+  assert.is(refusal({ noise: [1, 2] }), 'noise has 2 numbers; it must have 9 or more')
+  assert.is(refusal({ starts: weights.starts.map((x, k) => k === 2 ? -1 : x) }),
+    'starts: number 2 is -1; it must be 0 and then ascend in whole numbers')
+  assert.is(refusal({ targets: weights.targets.map(() => 8) }),
+    'targets: number 0 is 8; it must be a neuron, 0 to 7')
+  assert.is(refusal({ D: weights.D.map(() => NaN) }), 'D: number 0 is NaN; it must be above 0 ms')
+  assert.is(refusal({ U: weights.U.map(() => 2) }), 'U: number 0 is 2; it must be above 0 and at most 1')
+  assert.is(refusal({ delays: weights.delays.map(() => 4) }),
+    'delays: number 0 is 4; it must be from 0 to 3.5 ms')
+  assert.match(refusal({ delay: [1] }), 'there is no option delay; did you mean delays?')
+  const both: { weights: typeof weights } = { weights, ...{ rng: random(1) } }
+  assert.match(message(() => liquid(both)), 'liquid: there is no option rng; it takes weights')
 })
 
 test('errors name what does not fit', () => {

@@ -5,12 +5,13 @@
 //   state_i(t) = sum over the spikes of neuron i before t of exp(-(t - t_spike) / 30 ms)
 //
 // Between spikes all is solved exactly (Rotter and Diesmann 1999): a step only rounds times and delays. Times
-// are in ms, currents in nA, potentials in mV above rest. Read next: liquid-column.ts, its synapses.
+// are in ms, currents in nA, potentials in mV above rest. Read next: liquid-column.ts; liquid-weights.ts.
 
 import { checkThat } from '../check.ts'
 import { checkRandom, type Random } from '../random.ts'
 import { checkOptionNames } from '../suggest.ts'
 import { afterPause, type Column, type ColumnOptions, drawColumn, type Synapses } from './liquid-column.ts'
+import { columnOf, type LiquidWeights } from './liquid-weights.ts'
 
 export interface LiquidRun {
   /** spike times of each input, in ms, in any order; those outside 0 .. duration are left out */
@@ -60,11 +61,13 @@ const I_TO_V = toPotential(SYNAPSE.inhibitory)
 const TRACE_DECAY = decay(STATE)
 
 /**
- * Draws a column and its synapses; the options' defaults are the paper's numbers.
+ * Draws a column and its synapses; the options' defaults are the paper's numbers. Or takes `weights`, those
+ * of a liquid that was saved (liquid-weights.ts), in place of all other options.
  * @throws UnrolledError for options that do not fit
  */
-export function liquid(options: ColumnOptions): Liquid {
-  const column = drawColumn(options)
+export function liquid(options: ColumnOptions | { readonly weights: LiquidWeights }): Liquid {
+  if ('weights' in options) checkOptionNames('liquid', options, ['weights'])
+  const column = 'weights' in options ? columnOf(options.weights) : drawColumn(options)
   return { size: column.excitatory.length, column, run: (run) => simulate(column, run) }
 }
 
