@@ -66,7 +66,7 @@ export { lstm1997, type Lstm1997Options } from './nn/lstm-1997.ts'
 export { lstm2000, type Lstm2000Options } from './nn/lstm-2000.ts'
 export { lstm, type LstmGate, type LstmOptions, type LstmState } from './nn/lstm.ts'
 export { lstmp, type LstmpOptions } from './nn/lstmp.ts'
-export type { MemoryBlockOptions } from './nn/memory-blocks.ts'
+export type { MemoryBlockCell, MemoryBlockOptions } from './nn/memory-blocks.ts'
 export { peephole } from './nn/peephole.ts'
 export {
   drawUniform, embedding, type Embedding, type EmbeddingOptions, type HasParameters, type Layer, linear,
@@ -147,5 +147,7 @@ export {
 } from './io/safetensors.ts'
 export { type FlowEntry, formatFlow, type GradientFlow, gradientFlow } from './inspect/flow.ts'
 export { type JacobianNorms, jacobianNorms, type JacobianOptions } from './inspect/jacobians.ts'
-export { recurrentMatrices, type RecurrentMatrix } from './inspect/recurrent-matrices.ts'
+export {
+  type CellOfGates, recurrentMatrices, type RecurrentMatrix,
+} from './inspect/recurrent-matrices.ts'
 export { saturation, type Saturation } from './inspect/saturation.ts'

@@ -13,8 +13,11 @@ import { type Cell, isProjected, type Named } from '../src/nn/cell.ts'
 import { CELLS, cells, type MakeCell } from '../src/nn/cells.ts'
 import { elman } from '../src/nn/elman.ts'
 import { gru } from '../src/nn/gru.ts'
+import { lstm1997 } from '../src/nn/lstm-1997.ts'
+import { lstm2000 } from '../src/nn/lstm-2000.ts'
 import { lstm } from '../src/nn/lstm.ts'
 import { lstmp } from '../src/nn/lstmp.ts'
+import { regularised } from '../src/nn/regularised.ts'
 import { unroll } from '../src/nn/unroll.ts'
 import { slice } from '../src/ops/move.ts'
 import { random } from '../src/random.ts'
@@ -166,6 +169,34 @@ test('recurrent matrices: one, one for each gate, or none that stands alone', as
   assert.ok(Math.abs(radii[1] / z.radius - 1) < 0.05)
   const wide = new Map([['weight_hh', tensor(new Float64Array(513 * 513), { shape: [513, 513], device })]])
   assert.equal(await recurrentRadii(wide), [])
+})
+
+test('recurrent matrices of memory blocks: a row for each cell that a gate serves, of h alone', async () => {
+  const options = { inputs: D, hidden: 6, device, rng: random(1) }
+  for (const [cell, rowsOf] of [
+    [lstm1997(options), [6, 6, 6]],
+    [lstm1997({ ...options, blockSize: 2 }), [3, 3, 6]],
+    [lstm1997({ ...options, blockSize: 3, gateFeedback: true }), [2, 2, 6]],
+    [lstm2000({ ...options, blockSize: 6 }), [1, 1, 1, 6]], // 9 rows of 6: no multiple
+    [regularised(lstm2000({ ...options, blockSize: 2 }), { zoneout: 0.5 }), [3, 3, 3, 6]], // 15
+  ] as const) {
+    const W = Array.from(await cell.parameters.weight_hh.read())
+    const columns = cell.parameters.weight_hh.shape[1]
+    const found = await recurrentMatrices(cell)
+    assert.equal(found.map(({ name, block, blocks }) => `${name} ${block}/${blocks}`),
+      rowsOf.map((_, k) => `weight_hh ${k + 1}/${rowsOf.length}`))
+    let first = 0
+    for (const [k, rows] of rowsOf.entries()) {
+      const gate = Array.from({ length: rows }, (_, n) =>
+        W.slice((first + n) * columns).slice(0, 6)) // what it sees of h
+      const each = gate.flatMap((row) => new Array<number[]>(6 / rows).fill(row)).flat()
+      assert.is(found[k].radius, spectralRadius(sparse(6, 6, each)))
+      // a row that stands S times is sqrt(S) times as long
+      const norm = Math.sqrt(6 / rows) * spectralNorm(sparse(rows, 6, gate.flat()))
+      assert.ok(Math.abs(found[k].norm / norm - 1) < 1e-9, `${found[k].norm}, not ${norm}`)
+      first += rows
+    }
+  }
 })
 
 test('spectralNorm: diagonal, one row, zeros, and no vector is stretched further', () => {

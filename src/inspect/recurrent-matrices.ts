@@ -8,8 +8,17 @@
 // for each gate, which multiply each other's values: no one of them says how its gradient grows; what does is
 // measured in jacobians.ts.
 
+import type { Named } from '../nn/cell.ts'
 import { sparse, type SparseMatrix, spectralNorm, spectralRadius } from '../reservoir/matrices.ts'
-import { namedTensors, type Tensor } from '../tensor.ts'
+import { namedTensors, Tensor } from '../tensor.ts'
+
+type Parameters = Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>
+
+/** A cell; one of memory blocks (nn/memory-blocks.ts) says how many rows each gate has. */
+export interface CellOfGates {
+  readonly parameters: Named
+  readonly gateRows?: readonly number[]
+}
 
 export interface RecurrentMatrix {
   /** the parameter, and of several square blocks one above the other the number of this one, from 1 */
@@ -26,16 +35,15 @@ export interface RecurrentMatrix {
 /**
  * The square blocks of each recurrent parameter, `weight_hh`, by layer and direction; one block is the cell's
  * one recurrent matrix, several are those of its gates in the order of the rows. There is none where h is a
- * projection, so that the way back leads through two matrices; nor in a Jordan net. What is square is told by
- * the shape alone: for an lstm1997 with gateFeedback or blocks of cells the squares are no gates' matrices.
- * @param parameters by name: of a cell, a layer, a whole model
+ * projection, so that the way back leads through two matrices; nor in a Jordan net. Parameters alone tell of
+ * square blocks of one size. A cell of memory blocks tells more itself: a gate that several cells share has a
+ * row for each of them then, and of what is seen (an lstm1997's gateFeedback adds gates) only h counts.
+ * @param of a cell; or parameters by name, of a cell, a layer, a whole model
  */
-export async function recurrentMatrices(
-  parameters: Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>,
-): Promise<RecurrentMatrix[]> {
+export async function recurrentMatrices(of: CellOfGates | Parameters): Promise<RecurrentMatrix[]> {
   const found: RecurrentMatrix[] = []
-  for (const [name, x] of squareParameters(parameters)) {
-    (await blocksOf(x)).forEach((matrix, k, { length: blocks }) => {
+  for (const { name, weights, gateRows } of recurrentWeights(of)) {
+    (await blocksOf(weights, gateRows)).forEach((matrix, k, { length: blocks }) => {
       const [radius, norm] = [spectralRadius(matrix), spectralNorm(matrix)]
       found.push({ name, block: k + 1, blocks, radius, norm })
     })
@@ -51,29 +59,55 @@ const FEW = 150 // powers: good to about two digits, 1.5 % at the worst of many 
  * and none of a net with more than 512 units in a layer, where they would take too long.
  */
 export async function recurrentRadii(parameters: ReadonlyMap<string, Tensor>): Promise<number[][]> {
-  const found = squareParameters(parameters)
-  if (found.some(([, { shape: [, size] }]) => size > LARGEST)) return []
+  const found = recurrentWeights(parameters)
+  if (found.some(({ weights: { shape: [, size] } }) => size > LARGEST)) return []
   const rows: number[][] = []
-  for (const [, x] of found) {
-    rows.push((await blocksOf(x)).map((matrix) => spectralRadius(matrix, { steps: FEW })))
+  for (const { weights, gateRows } of found) {
+    const blocks = await blocksOf(weights, gateRows)
+    rows.push(blocks.map((matrix) => spectralRadius(matrix, { steps: FEW })))
   }
   return rows
 }
 
-function squareParameters(
-  parameters: Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>,
-): [name: string, weight_hh: Tensor][] {
-  const named = new Map(namedTensors('recurrentMatrices', parameters))
-  return [...named].filter(([name, { shape: [rows, size] }]) =>
-    /(^|\.)weight_hh(_|$)/.test(name) && !named.has(name.replace('weight_hh', 'weight_hr')) &&
-    rows % size === 0)
+interface Recurrent {
+  readonly name: string
+  /** weight_hh, and how many of its rows each gate has */
+  readonly weights: Tensor
+  readonly gateRows: readonly number[]
 }
 
-async function blocksOf(x: Tensor): Promise<SparseMatrix[]> {
-  const [rows, size] = x.shape
-  const values = await x.read()
-  return Array.from({ length: rows / size }, (_, k) =>
-    sparse(size, size, values.subarray(k * size * size, (k + 1) * size * size)))
+function recurrentWeights(of: CellOfGates | Parameters): Recurrent[] {
+  if (isCell(of) && of.gateRows) {
+    return [{ name: 'weight_hh', weights: of.parameters.weight_hh, gateRows: of.gateRows }]
+  }
+  const named = new Map(namedTensors('recurrentMatrices', isCell(of) ? of.parameters : of))
+  const square = [...named].filter(([name, { shape: [rows, size] }]) =>
+    /(^|\.)weight_hh(_|$)/.test(name) && !named.has(name.replace('weight_hh', 'weight_hr')) &&
+    rows % size === 0)
+  return square.map(([name, weights]) => {
+    const [rows, size] = weights.shape
+    return { name, weights, gateRows: new Array<number>(rows / size).fill(size) }
+  })
+}
+
+const isCell = (of: CellOfGates | Parameters): of is CellOfGates =>
+  of instanceof Object && 'parameters' in of && !(of.parameters instanceof Tensor)
+
+/** What each gate sees of h, with a row for each unit that it serves: [H, H]. */
+async function blocksOf(weights: Tensor, gateRows: readonly number[]): Promise<SparseMatrix[]> {
+  const [, columns] = weights.shape
+  const H = Math.max(...gateRows)
+  const values = await weights.read()
+  let first = 0
+  return gateRows.map((rows) => {
+    const full = new Float64Array(H * H)
+    for (let i = 0; i < H; i++) {
+      const start = (first + Math.floor(i * rows / H)) * columns
+      full.set(values.subarray(start, start + H), i * H)
+    }
+    first += rows
+    return sparse(H, H, full)
+  })
 }
 
 // The gates in the order of the rows of weight_hh: nn/lstm.ts, gru.ts, coupled.ts, memory-blocks.ts.

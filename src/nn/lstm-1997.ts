@@ -10,10 +10,10 @@
 
 import { add, mul, sigmoid } from '../ops/elementwise.ts'
 import { concat, split } from '../ops/move.ts'
-import { asItIs, checkCellOptions, type ProjectedCell, projectedCell } from './cell.ts'
+import { asItIs, checkCellOptions, projectedCell } from './cell.ts'
 import type { LstmState } from './lstm.ts'
 import {
-  BLOCK_OPTIONS, type MemoryBlockOptions, memoryBlocks, squashIn, squashOut,
+  BLOCK_OPTIONS, type MemoryBlockCell, type MemoryBlockOptions, memoryBlocks, squashIn, squashOut,
 } from './memory-blocks.ts'
 
 export interface Lstm1997Options extends MemoryBlockOptions<'input' | 'output'> {
@@ -26,13 +26,13 @@ export interface Lstm1997Options extends MemoryBlockOptions<'input' | 'output'> 
  * that it gives for each experiment. The state's third part, with gateFeedback, is `gates` [B, 2N].
  * Hochreiter and Schmidhuber 1997, "Long short-term memory", Neural Computation 9.
  */
-export function lstm1997(options: Lstm1997Options): ProjectedCell<LstmState> {
+export function lstm1997(options: Lstm1997Options): MemoryBlockCell {
   checkCellOptions('lstm1997', options, [...BLOCK_OPTIONS, 'gateFeedback'])
   const { inputs: D, hidden: H, gateFeedback = false, device } = options
-  const { parameters, blocks: N, rows, project, sums, forCells, fused } =
+  const { parameters, blocks: N, rows, gateRows, project, sums, forCells, fused } =
     memoryBlocks('lstm1997', options, ['input', 'output'], gateFeedback)
 
-  return projectedCell<LstmState>('lstm1997', {
+  const cell = projectedCell<LstmState>('lstm1997', {
     parameters,
     inputs: D,
     outputs: H,
@@ -52,4 +52,5 @@ export function lstm1997(options: Lstm1997Options): ProjectedCell<LstmState> {
     changeable: ['weight_hh', 'seen', 'written'],
     ...(fused && { fused: { kind: 'lstm1997', ...fused } }),
   })
+  return { ...cell, gateRows }
 }

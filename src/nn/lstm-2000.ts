@@ -10,10 +10,10 @@
 
 import { add, mul, sigmoid } from '../ops/elementwise.ts'
 import { split } from '../ops/move.ts'
-import { asItIs, checkCellOptions, type ProjectedCell, projectedCell } from './cell.ts'
+import { asItIs, checkCellOptions, projectedCell } from './cell.ts'
 import type { LstmState } from './lstm.ts'
 import {
-  BLOCK_OPTIONS, type MemoryBlockOptions, memoryBlocks, squashIn, squashOut,
+  BLOCK_OPTIONS, type MemoryBlockCell, type MemoryBlockOptions, memoryBlocks, squashIn, squashOut,
 } from './memory-blocks.ts'
 
 export type Lstm2000Options = MemoryBlockOptions<'input' | 'forget' | 'output'>
@@ -23,13 +23,13 @@ export type Lstm2000Options = MemoryBlockOptions<'input' | 'forget' | 'output'>
  * are below 0, those of forget gates above. Gers, Schmidhuber and Cummins 2000, "Learning to forget:
  * continual prediction with LSTM", Neural Computation 12.
  */
-export function lstm2000(options: Lstm2000Options): ProjectedCell<LstmState> {
+export function lstm2000(options: Lstm2000Options): MemoryBlockCell {
   checkCellOptions('lstm2000', options, BLOCK_OPTIONS)
   const { inputs: D, hidden: H, device } = options
-  const { parameters, blocks: N, rows, project, sums, forCells, fused } =
+  const { parameters, blocks: N, rows, gateRows, project, sums, forCells, fused } =
     memoryBlocks('lstm2000', options, ['input', 'forget', 'output'])
 
-  return projectedCell<LstmState>('lstm2000', {
+  const cell = projectedCell<LstmState>('lstm2000', {
     parameters,
     inputs: D,
     outputs: H,
@@ -47,4 +47,5 @@ export function lstm2000(options: Lstm2000Options): ProjectedCell<LstmState> {
     changeable: ['weight_hh', 'seen', 'written'],
     ...(fused && { fused: { kind: 'lstm2000', ...fused } }),
   })
+  return { ...cell, gateRows }
 }

@@ -13,8 +13,9 @@ import { add, detach, mul, sigmoid } from '../ops/elementwise.ts'
 import { affine, matmul } from '../ops/matmul.ts'
 import { broadcastTo, pad, reshape } from '../ops/move.ts'
 import type { Tensor } from '../tensor.ts'
-import { type FusedParts, uniformParameter } from './cell.ts'
+import { type FusedParts, type ProjectedCell, uniformParameter } from './cell.ts'
 import { gateBiases, type GatedOptions } from './gate-bias.ts'
+import type { LstmState } from './lstm.ts'
 
 export interface MemoryBlockOptions<G extends string> extends GatedOptions<G | 'cell'> {
   /** false: the gates have biases, the cells have none; true by default */
@@ -27,12 +28,18 @@ export interface MemoryBlockOptions<G extends string> extends GatedOptions<G | '
 
 export const BLOCK_OPTIONS = ['gateBias', 'cellBias', 'blockSize', 'truncated'] as const
 
+export interface MemoryBlockCell extends ProjectedCell<LstmState> {
+  /** how many rows of the weights are each gate's, and the cells', in their order: N, ..., N, H */
+  readonly gateRows: readonly number[]
+}
+
 interface MemoryBlocks {
   readonly parameters: { readonly [name: string]: Tensor | undefined }
   /** N */
   readonly blocks: number
   /** the number of rows: those of the gates, and H */
   readonly rows: number
+  readonly gateRows: readonly number[]
   /** x [..., B, D] -> [..., B, rows] */
   project(x: Tensor): Tensor
   /** the sums of all gates and cells [B, rows], from what the units were one step before [B, sources] */
@@ -62,6 +69,7 @@ export function memoryBlocks<G extends string>(
     parameters: { weight_ih, weight_hh, bias_ih },
     blocks: N,
     rows,
+    gateRows: [...gates.map(() => N), H],
     project: (x) => affine(x, weight_ih, bias_ih && !cellBias ? pad(bias_ih, 0, 0, rows) : bias_ih),
     sums: (projected, before, U = weight_hh) =>
       add(projected, matmul(truncated ? detach(before) : before, U, { transposeB: true })),

@@ -42,7 +42,7 @@ export async function jacobianPart(
   const notes: string[] = []
   for (const name of names) {
     const { cell, xs } = freshCell(name, 1, 1, 1)
-    const { length: blocks } = await recurrentMatrices(cell.parameters)
+    const { length: blocks } = await recurrentMatrices(cell)
     dispose([cell.parameters, xs])
     if (blocks !== 1) notes.push(whyNoBound(name, blocks))
     own.push(await measured(name, steps, (seed) => freshCell(name, steps, seed, 1), breathe))
@@ -67,7 +67,7 @@ async function measured(
   for (const seed of SEEDS) {
     const { cell, xs, matrix } = make(seed)
     const { norms } = await jacobianNorms(cell, xs, { lags })
-    const matrices = matrix ? [matrix] : await recurrentMatrices(cell.parameters)
+    const matrices = matrix ? [matrix] : await recurrentMatrices(cell)
     const [one] = matrices.length === 1 ? matrices : []
     all.push({ norms, radius: one?.radius ?? null, sigmaMax: one?.norm ?? null })
     dispose([cell.parameters, xs])

@@ -127,7 +127,7 @@ async function trainedJacobians(given: Trained): Promise<Part> {
 /** The bound is that of an Elman net alone, whose f is tanh; zoneout would add to it. */
 async function productOf(cell: ProjectedCell<Named>, xs: Tensor, { form }: LanguageModel) {
   const { lags, norms } = await jacobianNorms(cell, xs, { lags: manyLags(xs.shape[0]) })
-  const [one] = form.cell === 'elman' && !form.zoneout ? await recurrentMatrices(cell.parameters) : []
+  const [one] = form.cell === 'elman' && !form.zoneout ? await recurrentMatrices(cell) : []
   const sigmaMax = one?.norm ?? null
   return { lags, norms, radius: one?.radius ?? null, sigmaMax }
 }
