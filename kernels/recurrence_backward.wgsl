@@ -1,6 +1,6 @@
 // Steps end - 1 .. first of a recurrent cell, backwards: d(h_t) = dy_t + what step t + 1 hands back, which is
-// d(u_{t+1}) W and what passed by; then the gates' derivatives. With a projection, d(h_t) is there already
-// (recurrence_hand_back.wgsl), and d(m_t) = d(h_t) P is the product here.
+// d(u_{t+1}) W (truncated, 0) and what passed by; then the gates' derivatives. With a projection, d(h_t) is
+// there already (recurrence_hand_back.wgsl), and d(m_t) = d(h_t) P is the product here.
 //
 // One step per dispatch, or all of them, as in recurrence_forward.wgsl. The blank `gates` is the cell.
 // Bindings: dy [T, B, O] (with a projection d(h)); packed [G H, N] (or [P, N]), and three rows below if units
@@ -13,6 +13,7 @@
 struct Params {
   first: u32, end: u32, T: u32, B: u32, H: u32, K: u32, N: u32, offset: u32, reverse: u32,
   hasDy: u32, hasLastH: u32, hasLastC: u32, hasLengths: u32, lengthsOffset: u32, carryC: u32,
+  truncated: u32,
 }
 {{params}}
 
@@ -93,7 +94,7 @@ fn main(
     let step = stepOf(share.s, k - 1u);
     let isLast = k == params.T;
     var sums = array<vec4f, ROWS>();
-    if (PROJECTS || !isLast) {
+    if (PROJECTS || (!isLast && params.truncated == 0u)) {
       let source = stepOf(share.s, select(k, k - 1u, PROJECTS));
       product((source.at * params.B + row) * params.K, last, column, params.N, params.K, id.xy, &sums);
     }

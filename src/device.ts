@@ -1,10 +1,8 @@
-// The contract that every device keeps (cpu here; a WGSL and a WebAssembly device fit it unchanged).
-//
-// Rules. Every primitive only enqueues: it returns at once with the memory its result will be in. `read` is
-// the only thing that is awaited. A primitive allocates its own output from the device's pool; nobody but the
-// tape, a scope or the user frees it. Inputs are contiguous row-major views (memory + offset); outputs start
-// at offset 0. Indices are int32, everything else is the device's own float type. One equation each; each
-// gradient is stated once, above this line (ops/). Next: cpu/device.ts, plain loops; tensor.ts, a view.
+// The contract that every device keeps. Every primitive only enqueues: it returns at once with the memory its
+// result will be in. `read` is the only thing that is awaited. A primitive allocates its own output from the
+// device's pool; nobody but the tape, a scope or the user frees it. Inputs are contiguous row-major views
+// (memory + offset); outputs start at offset 0. Indices are int32, all else is the device's own float type.
+// One equation each; each gradient is stated once, above this line (ops/). Next: cpu/device.ts; tensor.ts.
 
 import type { Shape } from './shape.ts'
 import type { StepCell, Stepper } from './stepper.ts'
@@ -173,6 +171,8 @@ export interface Recurrence {
   readonly outputs: number
   /** [B] int32 */
   readonly lengths: View | null
+  /** d(h_t) is dy_t alone: what goes back in time goes through c */
+  readonly truncated: boolean
   /** what is null in one is null in all */
   readonly runs: readonly Run[]
 }

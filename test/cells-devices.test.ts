@@ -9,7 +9,7 @@ import { random } from '../src/random.ts'
 import { Tape } from '../src/tape.ts'
 import { leaves, tensor } from '../src/tensor.ts'
 import { devices, judge } from './devices.ts'
-import { energy, values } from './every-cell.ts'
+import { energy, truncatedRows, values } from './every-cell.ts'
 import { difference } from './golden-numbers.ts'
 
 const test = suite('cells on every device')
@@ -32,7 +32,7 @@ async function run(
 }
 
 for (const { name, device, tolerance } of devices.filter((one) => one.device !== judge)) {
-  for (const { cell, variant, make } of cellTable) {
+  for (const { cell, variant, make } of [...cellTable, ...truncatedRows]) {
     test(`${name}: ${cell}, ${variant}`, async () => {
       for (const lengths of [undefined, [5, 1, 3], [4]]) { // of three sequences, or of one
         const [B, direction] = [lengths?.length ?? 3, lengths ? 'reverse' : 'forward'] as const

@@ -20,12 +20,14 @@ import { random } from '../src/random.ts'
 import { Tape } from '../src/tape.ts'
 import { leaves, type Tensor, tensor, type Tree } from '../src/tensor.ts'
 import { truncatedBptt } from '../src/train/bptt.ts'
-import { device, energy, flat, fusedRows, normal, someState, values } from './every-cell.ts'
+import { device, energy, flat, fusedRows, normal, someState, truncatedRows, values } from './every-cell.ts'
 import { difference } from './golden-numbers.ts'
 
 const test = suite('fused')
 
-const cells = fusedRows.map(({ cell, variant, make }) => ({ name: `${cell}, ${variant}`, make }))
+const named = (rows: typeof truncatedRows) =>
+  rows.map(({ cell, variant, make }) => ({ name: `${cell}, ${variant}`, make }))
+const cells = named(fusedRows)
 
 async function same(one: Tree, other: Tree, what: string, tolerance = 1e-12): Promise<void> {
   assert.equal(leaves(one).map((x) => x.shape), leaves(other).map((x) => x.shape), `${what}: shapes`)
@@ -50,7 +52,7 @@ async function holds(f: () => Tree, wrt: Tree, what: string, loss: (tree: Tree) 
 const run = (cell: Cell<Named>, xs: Tensor, state?: Named, options?: UnrollOptions) =>
   ({ ...unroll(cell, xs, state, options) })
 
-for (const { name, make } of cells) {
+for (const { name, make } of [...cells, ...named(truncatedRows)]) {
   test(`${name}: values and gradients, in both directions, at odd sizes`, async () => {
     for (const [T, B, D, H, ends] of [
       [5, 3, 2, 4, [3, 5, 1]], [1, 1, 1, 3, [1]], [2, 1, 3, 5, [1]],
@@ -84,17 +86,6 @@ for (const { name, make } of cells) {
     }
   })
 
-  test(`${name}: gradients are those of finite differences`, async () => {
-    const cell: Cell<Named> = make({ inputs: 2, hidden: 3, device, rng: random(1) })
-    const xs = normal(2, 4, 2, 2)
-    const state = someState(cell, 2)
-    for (const [direction, lengths] of [['forward', undefined], ['reverse', [2, 4]]] as const) {
-      const f = () => flat(run(cell, xs, state, { direction, lengths }))
-      const report = await gradcheck(f, { ...cell.parameters, xs, ...state })
-      assert.ok(report.passed, `${direction}: ${formatReport(report)}`)
-    }
-  })
-
   test(`${name}: in float32, as close to float64 as step by step`, async () => {
     const single = cpu()
     const judged = make({ inputs: 8, hidden: 17, device, rng: random(1) })
@@ -111,6 +102,19 @@ for (const { name, make } of cells) {
     const worst = (found: number[][]) => Math.max(...found.map((list, k) => difference(list, exact[k])))
     const [fused, byStep] = [worst(await grads(subject, x32)), worst(await grads(subject, x32, composed))]
     assert.ok(fused < 1e-5 && fused < 2 * byStep + 1e-7, `${fused}, step by step ${byStep}`)
+  })
+}
+
+for (const { name, make } of cells) {
+  test(`${name}: gradients are those of finite differences`, async () => {
+    const cell: Cell<Named> = make({ inputs: 2, hidden: 3, device, rng: random(1) })
+    const xs = normal(2, 4, 2, 2)
+    const state = someState(cell, 2)
+    for (const [direction, lengths] of [['forward', undefined], ['reverse', [2, 4]]] as const) {
+      const f = () => flat(run(cell, xs, state, { direction, lengths }))
+      const report = await gradcheck(f, { ...cell.parameters, xs, ...state })
+      assert.ok(report.passed, `${direction}: ${formatReport(report)}`)
+    }
   })
 }
 

@@ -81,6 +81,8 @@ export class Sequence {
   pass: usize
   /** whether the gates write to pass */
   passes: i32
+  /** whether nothing goes back in time through the product */
+  truncated: i32
 }
 
 /** The sequences of the batch that are this thread's begin here: in whole groups, if there are enough. */
@@ -217,13 +219,16 @@ export function recurrenceBackward(s: Sequence, thread: i32, threads: i32): void
     const dy = s.dy ? s.dy + floats((t * B + first) * O) : 0
     if (k == s.T - 1) {
       sum(dh, dy, s.dhLast + floats(first * O), rows * O)
+    } else if (s.truncated) {
+      if (dy) memory.copy(dh, dy, floats(rows * O))
+      else memory.fill(dh, 0, floats(rows * O))
     } else {
       const after = s.reverse ? t - 1 : t + 1 // the step that came after
       const du = s.du + floats((after * B + first) * width)
       if (B == 1) multiplyFew(du, 0, 4, s.weight, floats(O), 4, dy, 0, dh, 0, 1, early, 0, O)
       else product(groups, du, width, early, rows, s.panels, O, dy, floats(O), dh, O)
-      if (s.pass) sum(dh, dh, s.pass + floats(first * O), rows * O)
     }
+    if (s.pass && k < s.T - 1) sum(dh, dh, s.pass + floats(first * O), rows * O)
     for (let b = first; waits && b < last; b++) {
       pointBack(row, s, t, b, dh + floats((b - first) * O))
       if (!stands(s, t, b)) candidateBackward(row, signOf(s.kind))

@@ -144,13 +144,13 @@ export class CpuFused implements FusedOps {
 
   /** What the loops see of run s. */
   private arrays(
-    { kind, T, B, H, outputs: O, lengths, runs }: Recurrence, s: number, trace: RecurrenceTrace,
+    { kind, T, B, H, outputs: O, lengths, truncated, runs }: Recurrence, s: number, trace: RecurrenceTrace,
     saves: boolean,
   ): SequenceArrays {
     const { reverse, projected, weight, bias, peepholes, projection } = runs[s]
     const own = (memory: Memory | null) => piece(memory, s, runs.length)
     return {
-      kind, gates: this.device.loops.gatesOf[kind], T, B, H, O, reverse, saves,
+      kind, gates: this.device.loops.gatesOf[kind], T, B, H, O, reverse, truncated, saves,
       lengths: lengths && this.device.data(lengths).subarray(lengths.offset, lengths.offset + B),
       projected: this.part(projected),
       weight: this.part(weight),

@@ -42,6 +42,7 @@ export interface SequenceArrays {
   /** the size of h */
   readonly O: number
   readonly reverse: boolean
+  readonly truncated: boolean
   /** the length of each sequence */
   readonly lengths: NumberArray | null
   readonly projected: Part
@@ -198,7 +199,8 @@ export function recurrenceBackward(s: SequenceArrays, g: GradientArrays): void {
     const start = g.keepsDh ? t * B * O : 0
     if (k < T - 1) {
       du.offset = (s.reverse ? t - 1 : t + 1) * B * width // of the step that came after
-      matmul(carry, 0, du, weight, B, O, early)
+      if (s.truncated) carry.fill(0)
+      else matmul(carry, 0, du, weight, B, O, early)
       if (pass) addUp(carry, 0, carry, 0, pass, B * O)
     }
     if (dy) addUp(dh, start, dy.data, dy.start + t * B * O, carry, B * O)

@@ -130,7 +130,7 @@ export class GpuFused implements FusedOps {
     { recurrence, spare, masks, given, offset }: BackwardJob, [dy, ...others]: readonly Buffer[],
     handBack: ((k: number) => void) | null,
   ): void {
-    const { T, B, H, outputs: O, kind, runs } = recurrence
+    const { T, B, H, outputs: O, kind, truncated, runs } = recurrence
     const { text, gates: G, splits } = gatesOf[kind]
     const S = runs.length
     const hasProjection = runs[0].projection !== null
@@ -149,7 +149,8 @@ export class GpuFused implements FusedOps {
         kernel: 'recurrenceBackward', variant: `${kind} ${nameOf(tile)} ${projects}`,
         blanks: () => ({ gates: text, ...this.product(tile, source), projects }),
         buffers: [dy, packed, ...others], grid: gridOf(tile, S, B, N),
-        values: [first, k, T, B, H, K, N, offset, reverseBits(runs), ...given, ...masks, S * B * O],
+        values: [first, k, T, B, H, K, N, offset, reverseBits(runs), ...given, ...masks, S * B * O,
+          Number(truncated)],
       })
     }
   }

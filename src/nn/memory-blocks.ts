@@ -46,7 +46,7 @@ interface MemoryBlocks {
   sums(projected: Tensor, before: Tensor, weight_hh?: Tensor): Tensor
   /** a gate of each block [B, N] as one of each cell [B, H] */
   forCells(gate: Tensor): Tensor
-  /** what a fused op takes, if every cell has its own gates, and errors flow through all of the past */
+  /** what a fused op takes, if every cell has its own gates */
   readonly fused: Omit<FusedParts, 'kind'> | undefined
 }
 
@@ -77,8 +77,8 @@ export function memoryBlocks<G extends string>(
       const B = gate.shape[0]
       return S === 1 ? gate : reshape(broadcastTo(reshape(gate, [B, N, 1]), [B, N, S]), [B, H])
     },
-    fused: S > 1 || truncated || feedback ? undefined
-      : { weight_hh, ...(cellBias && { affine: { weight: weight_ih, biases: [bias_ih] } }) },
+    fused: S > 1 || feedback ? undefined
+      : { weight_hh, truncated, ...(cellBias && { affine: { weight: weight_ih, biases: [bias_ih] } }) },
   }
 }
 

@@ -16,7 +16,7 @@ import type {
 } from '../device.ts'
 import { sameShape, type Shape, sizeOf } from '../shape.ts'
 import { recordSparse, type Replays, type Result } from '../tape.ts'
-import { checkFloats, commonDevice, Tensor } from '../tensor.ts'
+import { checkFloats, commonDevice, Tensor, zeros } from '../tensor.ts'
 import { add, checkIndices, mul } from './elementwise.ts'
 import { matmul } from './matmul.ts'
 import { concat, slice, split } from './move.ts'
@@ -39,6 +39,8 @@ export interface RecurrenceParts {
   readonly c?: Tensor | undefined
   /** from t = T - 1 to 0 */
   readonly reverse?: boolean | undefined
+  /** nothing goes back in time through u_t, only through c (nn/memory-blocks.ts); false by default */
+  readonly truncated?: boolean | undefined
 }
 
 export interface RecurrenceOptions extends Pick<Replays, 'unfold'> {
@@ -102,10 +104,11 @@ export function alike(list: readonly RecurrenceParts[]): boolean {
 }
 
 function formOf(parts: RecurrenceParts): string {
-  return [parts.kind, ...tensorsOf(parts).map(({ name, x }) => `${name} ${show(x.shape)}`)].join(', ')
+  const kind = parts.truncated ? `${parts.kind} truncated` : parts.kind
+  return [kind, ...tensorsOf(parts).map(({ name, x }) => `${name} ${show(x.shape)}`)].join(', ')
 }
 
-type Name = Exclude<keyof RecurrenceParts, 'kind' | 'reverse'>
+type Name = Exclude<keyof RecurrenceParts, 'kind' | 'reverse' | 'truncated'>
 const NAMES = ['projected', 'weight_hh', 'bias_hh', 'weight_ch', 'weight_hr', 'h', 'c'] as const
 
 /** The parts that there are. */
@@ -151,7 +154,7 @@ function rowOf(memory: Memory, t: number, shape: Shape): Memory {
 }
 
 function recurrenceOf(list: readonly RecurrenceParts[], lengths: Tensor | undefined): Recurrence {
-  const [{ kind, projected, weight_hr }] = list
+  const [{ kind, projected, weight_hr, truncated = false }] = list
   const G = GATES[kind]
   check(projected.rank === 3 && projected.shape[0] > 0 && projected.shape[2] % G === 0, () =>
     `recurrence: projected is ${show(projected.shape)}; it must be [T, B, ${G} H], with one step or more`)
@@ -163,7 +166,7 @@ function recurrenceOf(list: readonly RecurrenceParts[], lengths: Tensor | undefi
   check(alike(list), () =>
     `recurrence: runs side by side must be alike; these are ${list.map(formOf).join(' and ')}`)
   const runs = list.map((parts) => runOf(parts, [B, H, outputs, width]))
-  return { kind, T, B, H, outputs, lengths: lengths ?? null, runs }
+  return { kind, T, B, H, outputs, lengths: lengths ?? null, truncated, runs }
 }
 
 function checkSize(name: string, x: Tensor | undefined, shape: Shape): void {
@@ -218,8 +221,8 @@ function gradientsOf(
 
 /** The gradients of run s, given those of the steps of all runs. */
 function runGradients(
-  { kind, T, B, H, outputs: O, runs }: Recurrence, trace: RecurrenceTrace, s: number, weight_hh: Tensor,
-  steps: () => RecurrenceGradients,
+  { kind, T, B, H, outputs: O, truncated, runs }: Recurrence, trace: RecurrenceTrace, s: number,
+  weight_hh: Tensor, steps: () => RecurrenceGradients,
 ): Record<Name, () => Tensor> {
   const { reverse } = runs[s]
   const width = weight_hh.shape[0]
@@ -232,10 +235,12 @@ function runGradients(
   const du = () => piece(steps().recurrent, [T * B, width])
   function beforeFirst(): Tensor {
     const { recurrent, passed } = steps()
+    const past = passed && piece(passed.memory, [B, O], passed.offset)
+    if (truncated) return past ?? zeros([B, O], weight_hh.device)
     const first = new Tensor(recurrent, (s * T + (reverse ? T - 1 : 0)) * B * width, [B, width])
     const through = resetsBefore(kind) ? matmul(slice(first, 1, 0, 2 * H), slice(weight_hh, 0, 0, 2 * H))
       : matmul(first, weight_hh)
-    return passed ? add(through, piece(passed.memory, [B, O], passed.offset)) : through
+    return past ? add(through, past) : through
   }
   /** d(u)^T times what was multiplied: h before each step, or the r ⊙ h of a candidate */
   function ofWeight(): Tensor {

@@ -32,7 +32,7 @@ export class SimdRecurrence {
   readonly forward = (s: SequenceArrays, u: FloatArray): void => {
     this.run(Kind.recurrenceForward, s, [
       addressOf(u, 0), ...this.packed(s, earlyGates(s.gates) * s.H, s.O),
-      0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     ])
   }
 
@@ -42,6 +42,7 @@ export class SimdRecurrence {
       g.dy ? addressOf(g.dy.data, g.dy.start) : 0, addressOf(g.dh, 0), Number(g.keepsDh),
       addressOf(g.projected, 0), addressOf(g.recurrent, 0), addressOf(g.carry, 0),
       orZero(g.c), orZero(g.dm), orZero(g.pass), Number(s.gates.passes),
+      Number(s.truncated),
     ])
   }
 
