@@ -14,16 +14,29 @@ import { multiplyAdd } from './tile'
 
 export function gruForward(row: Row): void {
   const whole = row.H & ~3
-  for (let j = 0; j < whole; j += 4) forward4(row, <usize>j << 2, 4)
-  if (whole < row.H) forward4(row, <usize>whole << 2, row.H - whole)
+  // n in a loop of its own, as in gates-lstm.ts
+  for (let j = 0; j < whole; j += 4) gates4(row, <usize>j << 2, 4)
+  for (let j = 0; j < whole; j += 4) show4(row, <usize>j << 2, 4)
+  if (whole == row.H) return
+  gates4(row, <usize>whole << 2, row.H - whole)
+  show4(row, <usize>whole << 2, row.H - whole)
 }
 
+/** r and z, in the places of u_r and u_z */
 @inline
-function forward4(row: Row, at: usize, count: i32): void {
+function gates4(row: Row, at: usize, count: i32): void {
   const H = <usize>row.H << 2
   const x = row.x + at, u = row.u + at
-  const r = sigmoid4(add(v128.load(x), v128.load(u)))
-  const z = sigmoid4(add(v128.load(x + H), v128.load(u + H)))
+  put(u, sigmoid4(add(v128.load(x), v128.load(u))), count)
+  put(u + H, sigmoid4(add(v128.load(x + H), v128.load(u + H))), count)
+}
+
+/** n and m */
+@inline
+function show4(row: Row, at: usize, count: i32): void {
+  const H = <usize>row.H << 2
+  const x = row.x + at, u = row.u + at
+  const r = v128.load(u), z = v128.load(u + H)
   const recurrent = v128.load(u + 2 * H)
   const n = tanh4(multiplyAdd(r, recurrent, v128.load(x + 2 * H)))
   put(row.m + at, multiplyAdd(z, sub(v128.load(row.hBefore + at), n), n), count)

@@ -99,12 +99,23 @@ export function multiplyPacked(
   }
 }
 
-/** A block of at most BLOCK_M rows and the numbers from k to k + depth: panel by panel, down the rows. */
+/** A block of at most BLOCK_M rows and the numbers from k to k + depth. */
 function multiplyBlock(
   groups: usize, M: i32, panels: usize, N: i32, K: i32, k: i32, depth: i32,
   from: usize, fromRow: usize, c: usize, cRow: usize,
 ): void {
   const full = M / GROUP * GROUP
+  if (full > 0) multiplyGroups(groups, full, panels, N, K, k, depth, from, fromRow, c, cRow)
+  if (full == M) return
+  multiplyRest(groups + (<usize>(full * K) << 2), M - full, panels, N, K, k, depth,
+    from ? from + <usize>full * fromRow : 0, fromRow, c + <usize>full * cRow, cRow)
+}
+
+/** M rows in whole groups: panel by panel, down the rows. */
+function multiplyGroups(
+  groups: usize, M: i32, panels: usize, N: i32, K: i32, k: i32, depth: i32,
+  from: usize, fromRow: usize, c: usize, cRow: usize,
+): void {
   const stepA = <usize>(GROUP * K) << 2, stepB = <usize>(PANEL * K) << 2
   const stepC = <usize>GROUP * cRow, stepFrom = <usize>GROUP * fromRow
   for (let j = 0; j < N; j += PANEL) {
@@ -112,36 +123,33 @@ function multiplyBlock(
     let a = groups + (<usize>k << 4)
     let to = c + (<usize>j << 2), start = from ? from + (<usize>j << 2) : 0
     if (N - j >= PANEL) {
-      for (let i = 0; i < full; i += GROUP, a += stepA, to += stepC) {
+      for (let i = 0; i < M; i += GROUP, a += stepA, to += stepC) {
         tile4x8(a, b, depth, start, fromRow, to, cRow)
         if (start) start += stepFrom
       }
     } else {
-      for (let i = 0; i < full; i += GROUP, a += stepA, to += stepC) {
+      for (let i = 0; i < M; i += GROUP, a += stepA, to += stepC) {
         edge(a, GROUP, b, stepB, depth, start, fromRow, to, cRow, N - j)
         if (start) start += stepFrom
       }
     }
   }
-  const rows = M - full
-  if (rows == 0) return
+}
+
+/** The 1 to 3 rows after the last whole group. */
+function multiplyRest(
+  group: usize, rows: i32, panels: usize, N: i32, K: i32, k: i32, depth: i32,
+  from: usize, fromRow: usize, c: usize, cRow: usize,
+): void {
+  const stepB = <usize>(PANEL * K) << 2
   const filled = rows == 3 ? GROUP : rows
   const width = PANEL * GROUP / filled // 8, 16 or 32 columns at a time
-  const a = groups + (<usize>(full * K) << 2) + (<usize>(k * filled) << 2)
-  let b = panels + (<usize>k << 5)
-  let to = c + <usize>full * cRow, start = from ? from + <usize>full * fromRow : 0
-  let j = 0
-  for (; rows == filled && j + width <= N; j += width) {
-    tile(filled, a, b, stepB, depth, start, fromRow, to, cRow)
-    b += <usize>(width * K) << 2
-    to += <usize>width << 2
-    if (start) start += <usize>width << 2
-  }
-  for (; j < N; j += width) {
-    edge(a, rows, b, stepB, depth, start, fromRow, to, cRow, min(width, N - j))
-    b += <usize>(width * K) << 2
-    to += <usize>width << 2
-    if (start) start += <usize>width << 2
+  const a = group + (<usize>(k * filled) << 2)
+  for (let j = 0; j < N; j += width) {
+    const b = panels + (<usize>(j * K) << 2) + (<usize>k << 5)
+    const to = c + (<usize>j << 2), start = from ? from + (<usize>j << 2) : 0
+    if (rows == filled && N - j >= width) tile(rows, a, b, stepB, depth, start, fromRow, to, cRow)
+    else edge(a, rows, b, stepB, depth, start, fromRow, to, cRow, min(width, N - j))
   }
 }
 
