@@ -181,11 +181,7 @@ export function projectedCell<S extends Named>(name: string, parts: CellParts<S>
 
   const { changeable } = parts
   const fused = parts.fused && device.fused?.kinds.includes(parts.fused.kind) ? parts.fused : undefined
-  const sequence: ForFused<S> | undefined = fused && ((projected, state, weight_hh) => {
-    checkState(name, projected.shape[1], state, sizes)
-    return { ...fused, weight_hh: weight_hh ?? fused.weight_hh, projected, h: state.h, c: state.c }
-  })
-
+  const sequence = fused && sequenceOf(name, parts, fused)
   const stepper = fused && stepperOf(parts, fused)
   return {
     parameters: named(parts.parameters),
@@ -197,6 +193,15 @@ export function projectedCell<S extends Named>(name: string, parts: CellParts<S>
     step: (x, state) => advance(project(x), state),
     // `this`: a cell that was made from this one, with a step of its own, streams that
     stream(state) { return stream(this, state) },
+  }
+}
+
+function sequenceOf<S extends Named>(
+  name: string, { sizes }: CellParts<S>, { affine: _, weight_hh: own, ...rest }: FusedParts,
+): ForFused<S> {
+  return (projected, state, weight_hh = own) => {
+    checkState(name, projected.shape[1], state, sizes)
+    return { ...rest, weight_hh, projected, h: state.h, c: state.c }
   }
 }
 

@@ -74,8 +74,7 @@ export function affine(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   check(!bias || (bias.rank === 1 && bias.shape[0] === outputs), () =>
     `affine: weight is ${show(weight.shape)}, bias is ${show(bias!.shape)}; the bias must be [${outputs}]`)
   if (bias && x.size > 0 && commonDevice('affine', [x, weight, bias]).affine && mayFuse()) {
-    if (x.rank === 2) return together(x, weight, bias)
-    return reshape(together(reshape(x, [-1, inputs]), weight, bias), [...x.shape.slice(0, -1), outputs])
+    return together(x, weight, bias)
   }
   const rows = x.rank === 1 ? reshape(x, [1, -1]) : x
   const y = matmul(rows, weight, { transposeB: true })
@@ -83,12 +82,20 @@ export function affine(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   return x.rank === 1 ? reshape(z, [-1]) : z
 }
 
-/** The same as one op, for x [N, in]: dx = dy W, dW = dy^T x, db = the sum of dy over its rows. */
+/** The same as one op. For all rows x [N, in]: dx = dy W, dW = dy^T x, db = the sum of dy over its rows. */
 function together(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
-  const result = { memory: x.device.affine!(x, weight, bias), shape: [x.shape[0], weight.shape[0]] }
-  return record('affine', [x, weight, bias], result, (dy) => [
-    () => matmul(dy, weight),
-    () => matmul(dy, x, { transposeA: true }),
-    () => sumTo(dy, bias.shape),
-  ])
+  const [outputs, inputs] = weight.shape
+  const { memory, offset } = x
+  const result = {
+    memory: x.device.affine!({ memory, offset, shape: [x.size / inputs, inputs] }, weight, bias),
+    shape: [...x.shape.slice(0, -1), outputs],
+  }
+  return record('affine', [x, weight, bias], result, (dy) => {
+    const rows = reshape(dy, [-1, outputs])
+    return [
+      () => reshape(matmul(rows, weight), x.shape),
+      () => matmul(rows, reshape(x, [-1, inputs]), { transposeA: true }),
+      () => sumTo(rows, bias.shape),
+    ]
+  })
 }

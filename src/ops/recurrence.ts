@@ -76,7 +76,7 @@ export function recurrence(parts: RecurrenceParts, options: RecurrenceOptions = 
 export function recurrences(
   list: readonly RecurrenceParts[], { lengths, unfold }: RecurrenceOptions = {},
 ): Tensor[][] {
-  const given = list.flatMap((parts, s) => tensorsOf(parts).map((part) => ({ s, ...part })))
+  const given = list.flatMap(tensorsOf)
   const inputs = given.map(({ x }) => x)
   checkFloats('recurrence', ...inputs)
   const device = commonDevice('recurrence', lengths ? [...inputs, lengths] : inputs)
@@ -105,15 +105,17 @@ export function alike(list: readonly RecurrenceParts[]): boolean {
 
 function formOf(parts: RecurrenceParts): string {
   const kind = parts.truncated ? `${parts.kind} truncated` : parts.kind
-  return [kind, ...tensorsOf(parts).map(({ name, x }) => `${name} ${show(x.shape)}`)].join(', ')
+  return [kind, ...tensorsOf(parts, 0).map(({ name, x }) => `${name} ${show(x.shape)}`)].join(', ')
 }
 
 type Name = Exclude<keyof RecurrenceParts, 'kind' | 'reverse' | 'truncated'>
 const NAMES = ['projected', 'weight_hh', 'bias_hh', 'weight_ch', 'weight_hr', 'h', 'c'] as const
 
-/** The parts that there are. */
-function tensorsOf(parts: RecurrenceParts): { readonly name: Name, readonly x: Tensor }[] {
-  return NAMES.filter((name) => parts[name]).map((name) => ({ name, x: parts[name]! }))
+/** The parts that there are of run s. */
+function tensorsOf(
+  parts: RecurrenceParts, s: number,
+): { readonly s: number, readonly name: Name, readonly x: Tensor }[] {
+  return NAMES.filter((name) => parts[name]).map((name) => ({ s, name, x: parts[name]! }))
 }
 
 /** Of each run; the trace is given back if there is no room for them. */
