@@ -156,7 +156,7 @@ function program(code: string, env: NodeJS.ProcessEnv = {}) {
       outdir: ${JSON.stringify(folder)}, outExtension: { '.js': '.mjs' } })`
   const path = join(folder, 'provider.mjs')
   const node = (text: string) => spawnSync(process.execPath, ['--input-type=module', '--eval', text], {
-    encoding: 'utf8', env: { ...process.env, ...env }, timeout: 300_000,
+    encoding: 'utf8', env: { ...process.env, ...env }, timeout: 600_000,
   })
   if (!fs.existsSync(path)) assert.is(node(build).status, 0)
   const { stdout, stderr, status } = node(`import * as provider from ${JSON.stringify(path)}\n${code}`)

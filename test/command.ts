@@ -61,7 +61,7 @@ export function buildCommand() {
   function run(args: readonly string[], cwd = folder): Ran {
     const started = performance.now()
     const { stdout, stderr, status, error } = spawnSync(process.execPath, [path, ...args], {
-      cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 300_000,
+      cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 600_000,
     })
     if (error) throw error
     return { stdout, stderr, status, milliseconds: performance.now() - started }

@@ -16,7 +16,7 @@ const { path, folder, run, remove } = buildCommand()
 test.after(remove)
 
 writeFileSync(join(folder, 'text.txt'), words(60))
-writeFileSync(join(folder, 'long.txt'), words(30_000, 2))
+writeFileSync(join(folder, 'long.txt'), words(600, 2))
 const long = ['train', '--data', 'text.txt', ...tiny, '--minutes', '5', '--sample-every', '0']
 
 const during = (args: readonly string[], when: RegExp, act: (child: ChildProcess) => void, breaths = 0) =>

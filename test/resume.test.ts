@@ -82,7 +82,7 @@ test('Ctrl-C while a sample is drawn: it is drawn again', async () => {
 })
 
 test('killed or stopped while the last validation is under way: it is told once', async () => {
-  writeFileSync(at('slow.txt'), words(4000, 2))
+  writeFileSync(at('slow.txt'), words(600, 2))
   const args = [...onShort, '--valid', 'slow.txt', '--save-every', '30', '--sample-every', '10']
   good(...args, '--out', 'validated')
   const last = await killed([...args, '--out', 'unsure'], /"step":30,"text"/, 'SIGKILL', 3)

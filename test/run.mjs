@@ -27,7 +27,7 @@ const { values: options, positionals: names } = parseArgs({
 })
 const folder = resolve(options.dir ?? join(root, 'test', options.long ? 'long' : ''))
 // for what hangs, not for what is slow
-const seconds = Number(options.timeout ?? (options.long ? 2 * 60 * 60 : 20 * 60))
+const seconds = Number(options.timeout ?? (options.long ? 2 * 60 * 60 : 30 * 60))
 const cache = join(root, 'node_modules', '.cache', 'unrolled', 'test', String(process.pid))
 const shared = mkdtempSync(join(tmpdir(), 'unrolled-test-')) // for what all files use: test/command.ts
 const totals = { passed: 0, failed: 0, skipped: 0 }

@@ -22,7 +22,7 @@ const multiply = multiplyWith('dist/index.js')
 
 function run(flags: readonly string[], script: string, shell = ''): { said: string, status: number | null } {
   const args = [...flags, '-e', script]
-  const options = { encoding: 'utf8', timeout: 300_000 } as const
+  const options = { encoding: 'utf8', timeout: 600_000 } as const
   const { stdout, stderr, status } = shell
     ? spawnSync('bash', ['-c', `${shell}; exec "$@"`, 'bash', process.execPath, ...args], options)
     : spawnSync(process.execPath, args, options)

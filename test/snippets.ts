@@ -98,7 +98,7 @@ export function bundleSnippets(files: readonly string[]): string {
 /** Runs one and gives what it prints. Throws if it fails. */
 export function runSnippet(name: string): string {
   const args = ['--enable-source-maps', join(folder, `${name}.mjs`)]
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 300_000 })
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 600_000 })
   if (status !== 0) throw new Error(`ended with code ${status}\n${stdout}${stderr}`)
   return stdout
 }
