@@ -118,9 +118,9 @@ test('numbers', () => {
   }
   assert.is(refused('--lr', 'nan'), '--lr nan: must be a positive number')
   assert.is(refused('--lr', '-1'), '--lr -1: must be a positive number')
-  assert.is(refused('--dropout', '1'), '--dropout 1: must be a number from 0 and below 1')
-  assert.match(refused('--dropout', '-0.1'), /from 0 and below 1$/)
-  assert.match(refused('--dropout', 'x'), /from 0 and below 1$/)
+  assert.is(refused('--dropout', '1'), '--dropout 1: must be a number from 0 to below 1')
+  assert.match(refused('--dropout', '-0.1'), /from 0 to below 1$/)
+  assert.match(refused('--dropout', 'x'), /from 0 to below 1$/)
   assert.is(parseCommand(train, ['--top-p', '1']).topP, 1)
   assert.is(refused('--top-p', '0'), '--top-p 0: must be a number above 0 and up to 1')
 })

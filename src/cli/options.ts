@@ -176,7 +176,7 @@ export function requirement(spec: Option): string {
       return `a whole number from ${least} to ${spec.max}`
     }
     case 'positive': return 'a positive number'
-    case 'range': return `a number ${limits(spec).map(([words, limit]) => `${words} ${limit}`).join(' and ')}`
+    case 'range': return `a number ${limitsInWords(spec)}`
     case 'choice': return `one of ${spec.choices.join(', ')}`
     case 'file': return 'the name of a file'
     case 'folder': return 'the name of a folder'
@@ -239,7 +239,7 @@ function typed(spec: Exclude<Option, FlagOption>, raw: string): string | number 
   const value = numberOf(raw)
   switch (spec.type) {
     case 'positive': return value > 0 ? value : undefined
-    case 'range': return limits(spec).every(([, limit, fits]) => fits(value, limit)) ? value : undefined
+    case 'range': return isWithin(spec, value) ? value : undefined
     default: {
       const least = leastOf(spec)
       const fits = Number.isSafeInteger(value) && value >= least && value <= (spec.max ?? Infinity)
@@ -254,15 +254,15 @@ function numberOf(raw: string): number {
   return Number.isFinite(value) ? value : NaN
 }
 
-type Limit = [words: string, limit: number, fits: (value: number, limit: number) => boolean]
+function isWithin({ from, above, to, below }: RangeOption, value: number): boolean {
+  const high = value >= (from ?? -Infinity) && value > (above ?? -Infinity)
+  return high && value <= (to ?? Infinity) && value < (below ?? Infinity)
+}
 
-function limits({ from, above, to, below }: RangeOption): Limit[] {
-  const all: Limit[] = []
-  if (from !== undefined) all.push(['from', from, (value, limit) => value >= limit])
-  if (above !== undefined) all.push(['above', above, (value, limit) => value > limit])
-  if (to !== undefined) all.push(['up to', to, (value, limit) => value <= limit])
-  if (below !== undefined) all.push(['below', below, (value, limit) => value < limit])
-  return all
+/** `from -20 to 20`, `from 0 to below 1`, `above 0 and up to 1` */
+function limitsInWords({ from, above, to, below }: RangeOption): string {
+  if (from !== undefined) return to !== undefined ? `from ${from} to ${to}` : `from ${from} to below ${below}`
+  return `above ${above} and ${to !== undefined ? `up to ${to}` : `below ${below}`}`
 }
 
 function unknownOption(command: string, rawName: string, known: readonly string[]): string {
