@@ -50,6 +50,31 @@ export function describe(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object' : String(value)
 }
 
+const KINDS = {
+  'a function': (x: unknown) => typeof x === 'function',
+  'a list': (x: unknown) => Array.isArray(x) || ArrayBuffer.isView(x),
+  'a map': (x: unknown) => x instanceof Map,
+  'an object': (x: unknown) => typeof x === 'object' && x !== null && !Array.isArray(x),
+  'a text': (x: unknown) => typeof x === 'string',
+}
+
+/** Throws unless `value` is of this kind, naming what it is: for plain JavaScript, which has no types. */
+export function checkKind(what: string, value: unknown, kind: keyof typeof KINDS): void {
+  checkThat(KINDS[kind](value), () => `${what} is ${describe(value)}; it must be ${kind}`)
+}
+
+/**
+ * Throws unless `value` has these parts, naming what it is.
+ * @param needed what it must be, and where one is had: "a cell, such as lstm() makes"
+ */
+export function checkParts(what: string, value: unknown, parts: readonly string[], needed: string): void {
+  const mayHave = typeof value === 'function' || KINDS['an object'](value)
+  checkThat(mayHave, () => `${what} is ${describe(value)}; it must be ${needed}`)
+  for (const part of parts) {
+    checkThat(part in (value as object), () => `${what} has no ${part}; it must be ${needed}`)
+  }
+}
+
 /** A whole number as people read it: 12,345. (toLocaleString takes 20 ms to load what it needs.) */
 export function thousands(n: number): string {
   return String(n).replace(/\B(?=(\d{3})+$)/g, ',')

@@ -6,7 +6,7 @@
 // closings that are out of order, so that two trainings that interleave across an await are told so and never
 // mixed up. Next: scope.ts and tape.ts, which are what can be open.
 
-import { TapeError } from './check.ts'
+import { checkKind, TapeError } from './check.ts'
 import type { Memory } from './device.ts'
 
 /** Where in an unrolled net an op was recorded. `t: 'all'` is a product over all time steps at once. */
@@ -110,6 +110,7 @@ export function currentWhere(): Where {
  * at({ layer: 0, t: 3 }, () => cell.step(x, state))
  */
 export function at<T>(place: Where, fn: () => T): T {
+  checkKind('at: fn', fn, 'a function')
   const before = where
   where = { ...before, ...place }
   try {
@@ -133,6 +134,7 @@ export function showWhere(place: Where): string {
  * that fused ops are held to. Slower, with the same results: composed(() => unroll(cell, xs))
  */
 export function composed<T>(fn: () => T): T {
+  checkKind('composed: fn', fn, 'a function')
   const before = stepByStep
   stepByStep = true
   try {

@@ -7,7 +7,7 @@
 // with many parameters. With `order: 2` the same is done to the gradient of L, a tape inside a tape.
 // Next: cli/gradcheck-ops.ts, the rows that every op is judged by; nn/cell.ts.
 
-import { check, checkCount, checkThat, show } from './check.ts'
+import { check, checkCount, checkParts, checkThat, show } from './check.ts'
 import type { NumberArray } from './device.ts'
 import { add, mul } from './ops/elementwise.ts'
 import { sum } from './ops/reduce.ts'
@@ -285,14 +285,14 @@ function report(
 
 /** The report as text: a line with the verdict, and a table of the worst entries with both numbers. */
 export function formatReport(report: GradcheckReport): string {
-  const order = report.order === 1 ? '' : 'second-order '
-  const head = `${report.passed ? 'passed' : 'FAILED'}: ${order}gradient, ${report.count} derivatives, ` +
-    `largest error ${report.error.toExponential(1)} (must be under ${report.tolerance.toExponential(0)})`
-  const rows = report.entries.map((entry) => [
-    entry.input, show(entry.index), entry.analytic.toPrecision(10), entry.numeric.toPrecision(10),
-    entry.difference.toExponential(1), entry.error.toExponential(1),
-  ])
-  const table = [['input', 'index', 'tape', 'finite differences', 'difference', 'error'], ...rows]
+  checkParts('formatReport: the report', report, ['error', 'tolerance', 'entries'], 'what gradcheck() gives')
+  const { passed, order, count, error, tolerance, entries: all } = report
+  const head = `${passed ? 'passed' : 'FAILED'}: ${order === 1 ? '' : 'second-order '}gradient, ${count} ` +
+    `derivatives, largest error ${error.toExponential(1)} (must be under ${tolerance.toExponential(0)})`
+  const table = [['input', 'index', 'tape', 'finite differences', 'difference', 'error'], ...all.map((e) => [
+    e.input, show(e.index), e.analytic.toPrecision(10), e.numeric.toPrecision(10),
+    e.difference.toExponential(1), e.error.toExponential(1),
+  ])]
   const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)))
   const lines = table.map((row) =>
     row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '))

@@ -5,7 +5,7 @@
 // number; it is passed in wherever a number is drawn. Each Philox block turns a 128-bit counter into four
 // 32-bit words. Next: ops/dropout.ts and nn/cell.ts, which draw masks and weights.
 
-import { checkCount, describe, UnrolledError } from './check.ts'
+import { checkCount, checkKind, checkThat, describe, UnrolledError } from './check.ts'
 
 const MULTIPLIER_0 = 0xd2511f53
 const MULTIPLIER_1 = 0xcd9e8d57
@@ -73,6 +73,8 @@ export class Random {
   position: number
 
   constructor(key: readonly [number, number], position = 0) {
+    checkThat(key?.length === 2 && key.every(Number.isInteger), () =>
+      `Random: the key is ${describe(key)}; it must be two whole numbers: random(seed) has them`)
     this.key = key
     this.position = position
   }
@@ -132,6 +134,7 @@ export class Random {
 
   /** An index drawn with the given probabilities (non-negative, any positive sum). */
   categorical(weights: ArrayLike<number>): number {
+    checkKind('categorical: the list of weights', weights, 'a list')
     let total = 0
     for (let i = 0; i < weights.length; i++) total += weights[i] >= 0 ? weights[i] : NaN
     if (!(total > 0 && total < Infinity)) {

@@ -7,6 +7,7 @@
 // `untracked` and `unowned` are the same as functions, with no tape recording.
 // Next: tape.ts; a tape is a scope that also records.
 
+import { checkKind } from './check.ts'
 import { adopt, closeInside, popped, pushed, recordingTo } from './context.ts'
 import type { Memory } from './device.ts'
 import { dispose, mapTree, Tensor, type Tree } from './tensor.ts'
@@ -89,6 +90,7 @@ function copyOf(x: Tensor): Tensor {
  * which goes to the present owner.
  */
 export function untracked<S extends Tree | void>(fn: () => S): S {
+  checkKind('untracked: fn', fn, 'a function')
   const scope = new Scope()
   const moved = new Set<Memory>()
   try {
@@ -111,6 +113,7 @@ export function untracked<S extends Tree | void>(fn: () => S): S {
  * For what is made late and must outlive the step: an optimiser's state, made on the first update.
  */
 export function unowned<S extends Tree>(fn: () => S): S {
+  checkKind('unowned: fn', fn, 'a function')
   const scope = new Scope()
   try {
     return scope.keep(recordingTo([], fn))
@@ -124,6 +127,7 @@ export function unowned<S extends Tree>(fn: () => S): S {
  * parameters are made so; a gpu with `weights: 'float16'` reads the matrices among them as float16.
  */
 export function parameter(fn: () => Tensor): Tensor {
+  checkKind('parameter: fn', fn, 'a function')
   const x = unowned(fn)
   x.memory.parameter = true
   return x

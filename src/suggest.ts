@@ -51,7 +51,7 @@ export function nearest(typed: string, names: readonly string[]): string | undef
 export function checkOptionNames<O extends object>(
   op: string, options: O, known: readonly (keyof O & string)[],
 ): void {
-  checkThat(typeof options === 'object' && options !== null, () =>
+  checkThat(typeof options === 'object' && options !== null && !Array.isArray(options), () =>
     `${op}: its options are ${describe(options)}; they must be an object with some of ${known.join(', ')}`)
   for (const name of Object.keys(options)) {
     if (known.some((other) => other === name)) continue

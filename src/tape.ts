@@ -11,7 +11,7 @@
 // Next: backward.ts for how sums of gradients are held, ops/elementwise.ts for the vjps.
 
 import { Backward } from './backward.ts'
-import { check, checkThat, describe, NonFiniteError, show, TapeError } from './check.ts'
+import { check, checkParts, checkThat, describe, NonFiniteError, show, TapeError } from './check.ts'
 import {
   adopt, at, currentRecorders, currentWhere, isRecording, pushRecord, type Recorder, recordingTo,
   setRecorders, showWhere, type Where,
@@ -19,6 +19,7 @@ import {
 import type { Memory } from './device.ts'
 import type { Shape } from './shape.ts'
 import { Scope } from './scope.ts'
+import { checkOptionNames } from './suggest.ts'
 import { commonDevice, namedTensors, Tensor, type Tensors, zeros } from './tensor.ts'
 
 /** One gradient for each input, computed only if asked for; null says "no gradient, on purpose". */
@@ -102,6 +103,11 @@ export interface TapeOptions {
   inside?: Tape
 }
 
+/** Throws unless it is one. */
+export function checkTape(op: string, tape: Tape): void {
+  checkParts(`${op}: the tape`, tape, ['records', 'gradients'], 'a tape: new Tape()')
+}
+
 /** Named gradients, in the order of the parameters. */
 export type GradientMap = Map<string, Tensor>
 
@@ -113,6 +119,7 @@ export class Tape extends Scope implements Recorder<TapeRecord> {
   private readonly flags: { what: string, where: Where, bad: Tensor, size: number }[] | null
 
   constructor(options: TapeOptions = {}) {
+    checkOptionNames('Tape', options, ['watch', 'inside'])
     const outer = currentRecorders()
     const innermost = outer.at(-1)
     if (innermost !== options.inside) {

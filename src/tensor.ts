@@ -5,7 +5,7 @@
 // but reading. What is made while a tape or scope is open belongs to it; what is made outside is yours
 // (dispose() gives it back). Next: context.ts and scope.ts for ownership, tape.ts for gradients.
 
-import { check, checkThat, describe, show, ShapeError, TapeError, UnrolledError } from './check.ts'
+import { check, checkKind, checkThat, describe, ShapeError, show, TapeError, UnrolledError } from './check.ts'
 import { adopt } from './context.ts'
 import type { Device, DType, Memory, NumberArray, View } from './device.ts'
 import { MAX_RANK, sameShape, type Shape, sizeOf } from './shape.ts'
@@ -54,6 +54,7 @@ export class Tensor implements View {
    * A tape that used it becomes stale.
    */
   assign(x: Tensor): void {
+    checkTensor('assign', x)
     check(sameShape(this.shape, x.shape) && this.dtype === x.dtype, () =>
       `assign: shapes or dtypes differ; the target is ${show(this.shape)} ${this.dtype}, ` +
       `the values are ${show(x.shape)} ${x.dtype}`)
@@ -188,6 +189,7 @@ export type Tree = Tensor | readonly Tree[] | { readonly [name: string]: Tree } 
 
 /** The same tree with every tensor replaced by f(tensor, its path, such as "h" or "0.c"). */
 export function mapTree<S extends Tree>(tree: S, f: (x: Tensor, path: string) => Tensor): S {
+  checkKind('mapTree: f', f, 'a function')
   const walk = (node: Tree, path: string): Tree => {
     if (node instanceof Tensor) return f(node, path)
     const below = (name: string | number) => (path ? `${path}.${name}` : String(name))
@@ -226,6 +228,7 @@ export function dispose(tree: Tree): void {
 
 /** The device that all of an op's inputs live on; throws if one is no tensor, or lives on another. */
 export function commonDevice(op: string, inputs: readonly Tensor[]): Device {
+  checkKind(`${op}: the list of its inputs`, inputs, 'a list')
   if (inputs.length === 0) throw new UnrolledError(`${op}: it needs at least one tensor`)
   const device = inputs[0]?.device
   for (const x of inputs) {
@@ -237,6 +240,11 @@ export function commonDevice(op: string, inputs: readonly Tensor[]): Device {
     }
   }
   return device
+}
+
+/** Throws unless x is a tensor. */
+export function checkTensor(op: string, x: Tensor): void {
+  if (!(x instanceof Tensor)) throw notTensor(op, x)
 }
 
 export function notTensor(op: string, x: unknown, needed = 'a tensor'): UnrolledError {

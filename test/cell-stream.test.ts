@@ -194,22 +194,28 @@ const fresh = freshDevices.filter(({ name }) => name !== 'gpu')
 
 for (const { name, open } of fresh) {
   for (const kind of ['lstm', 'gru', 'elman', 'layer-norm-lstm'] as const) {
-    const steps = kind === 'layer-norm-lstm' ? 10_000 : 100_000
-    test(`${name}, ${kind}: ${steps} steps take no memory, on the device or off it`, async () => {
+    const steps = kind === 'layer-norm-lstm' ? 5000 : 50_000
+    test(`${name}, ${kind}: ${2 * steps} steps take no memory, on the device or off it`, async () => {
       const { device, close } = await open()
       const cell: ProjectedCell<Named> = cells[kind]({ inputs: 3, hidden: 5, device, rng: random(1) })
       const reader = cell.stream()
       const x = Float32Array.of(0.3, -0.2, 0.9)
       const turns = (n: number) => { for (let k = 0; k < n; k++) reader.step(x) }
       turns(5000) // the engine compiles
-      globalThis.gc?.()
-      const [device0, heap0] = [device.memory(), process.memoryUsage()]
+      const used = () => {
+        globalThis.gc?.()
+        return process.memoryUsage()
+      }
+      const [device0, heap0] = [device.memory(), used()]
       turns(steps)
       assert.equal(device.memory(), device0)
-      globalThis.gc?.()
-      const heap1 = process.memoryUsage()
-      assert.ok(heap1.heapUsed - heap0.heapUsed < 300_000, `heap: ${heap1.heapUsed - heap0.heapUsed} bytes`)
-      assert.ok(heap1.arrayBuffers <= heap0.arrayBuffers, 'array buffers')
+      const heap1 = used()
+      turns(steps)
+      const heap2 = used()
+      // code of the engine's may come at any time; what every step keeps is in both halves
+      const grown = Math.min(heap1.heapUsed - heap0.heapUsed, heap2.heapUsed - heap1.heapUsed)
+      assert.ok(grown < 150_000, `heap: ${grown} bytes`)
+      assert.ok(heap2.arrayBuffers <= heap0.arrayBuffers, 'array buffers')
       reader.dispose()
       dispose(cell.parameters)
       assert.is(device.memory().live, 0)
@@ -223,10 +229,13 @@ for (const { name, open } of fresh) {
     const x = Float32Array.of(0.3, -0.2, 0.9)
     const turns = (n: number) => { for (let k = 0; k < n; k++) reader.step(x) }
     turns(20_000)
-    globalThis.gc?.()
-    const before = process.memoryUsage().heapUsed
-    turns(20_000)
-    const each = (process.memoryUsage().heapUsed - before) / 20_000
+    const grown = [1, 2, 3].map(() => {
+      globalThis.gc?.()
+      const before = process.memoryUsage().heapUsed
+      turns(20_000)
+      return process.memoryUsage().heapUsed - before
+    })
+    const each = Math.min(...grown) / 20_000 // without code of the engine's, which comes now and then
     assert.ok(each < 16, `${each} bytes a step`) // less than the smallest object
     close()
   })
@@ -239,6 +248,7 @@ test('wrong input is refused in one line', () => {
   const wrong = (x: unknown) => message(() => reader.step(x as number[]))
   assert.is(wrong([1, 2]), 'stream: x has 2 numbers; it must be a list of 3 numbers')
   assert.is(wrong(undefined), 'stream: x is undefined; it must be a list of 3 numbers')
+  assert.is(wrong('abc'), 'stream: x is "abc"; it must be a list of 3 numbers')
   assert.is(wrong(full([3], 1, device)), 'stream: x is an object; it must be a list of 3 numbers')
   const [h, c] = [1, 2].map((batch) => full([batch, 2], 0, device))
   const before = device.memory().live

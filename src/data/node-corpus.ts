@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
-import { UnrolledError } from '../check.ts'
+import { checkKind, UnrolledError } from '../check.ts'
 import { errorCode, reasonOf } from '../io/reasons.ts'
 import { resolvePackage } from '../node-packages.ts'
 import { printable } from './printable.ts'
@@ -33,6 +33,7 @@ export const corpusNames: readonly string[] = [...CORPORA.keys()]
 export function loadCorpus(
   name: string, from: readonly string[] = [join(process.cwd(), 'index.js'), import.meta.url],
 ): string {
+  checkKind('loadCorpus: name', name, 'a text')
   const corpus = CORPORA.get(name)
   if (corpus === undefined) {
     throw new UnrolledError(`corpus ${printable(name)}: is not known; known are: ${corpusNames.join(', ')}`)
@@ -58,6 +59,7 @@ export function loadCorpus(
  *   cannot be read, is empty, or is not UTF-8 (with the offset of the first byte that is not)
  */
 export function loadText(path: string): string {
+  checkKind('loadText: path', path, 'a text')
   const source = printable(path)
   let bytes: Uint8Array
   try {

@@ -6,7 +6,8 @@
 // or counted twice. Both are time-major, [T, B]: entry (t, b) is at t B + b. Read next: ../train, which
 // feeds them to a network.
 
-import { UnrolledError, checkCount } from '../check.ts'
+import { checkCount, checkKind, UnrolledError } from '../check.ts'
+import { checkOptionNames } from '../suggest.ts'
 
 /** One piece of each row: what the network reads, and what it should have said, both [T, B]. */
 export interface Window {
@@ -94,6 +95,8 @@ export interface HeldOutWindow extends Window {
 export function heldOut(
   ids: Int32Array, options: { before?: number, batch: number, window: number },
 ): Iterable<HeldOutWindow> {
+  checkKind('held-out text: its symbols', ids, 'a list')
+  checkOptionNames('heldOut', options, ['before', 'batch', 'window'])
   const { before, batch, window } = options
   checkCount('held-out text: batch', batch)
   checkCount('held-out text: window', window)

@@ -4,8 +4,14 @@
 //   text  --encode-->  ids, Int32Array [n]  --splitText-->  train | valid | test, in the text's own order
 // Read next: streams.ts, which cuts ids into batches and windows.
 
-import { UnrolledError } from '../check.ts'
+import { checkKind, checkThat, describe, UnrolledError } from '../check.ts'
 import { codePointName, printable } from './printable.ts'
+
+/** Throws unless ids can be gone through. */
+export function checkIds(ids: unknown): void {
+  checkThat(typeof ids === 'object' && ids !== null && Symbol.iterator in ids, () =>
+    `decode: the list of ids is ${describe(ids)}; it must be a list`)
+}
 
 /** The characters that a model knows, sorted by code point; a character's place is its id. */
 export class Vocabulary {
@@ -18,6 +24,7 @@ export class Vocabulary {
    * @throws UnrolledError when one is not a single code point, or they are not in ascending order
    */
   constructor(symbols: readonly string[]) {
+    checkKind('vocabulary: the list of its symbols', symbols, 'a list')
     checkSymbols(symbols)
     this.symbols = Object.freeze([...symbols])
     this.#ids = new Map(this.symbols.map((symbol, id) => [symbol, id]))
@@ -25,6 +32,7 @@ export class Vocabulary {
 
   /** Every character that occurs in the text. */
   static of(text: string): Vocabulary {
+    checkKind('vocabulary: the text', text, 'a text')
     return new Vocabulary([...new Set(text)].sort(byCodePoint))
   }
 
@@ -54,6 +62,7 @@ export class Vocabulary {
 
   /** The different characters of a text that are not known, in its order. */
   lacks(text: string): string[] {
+    checkKind('lacks: the text', text, 'a text')
     return [...new Set(text)].filter((symbol) => !this.has(symbol))
   }
 
@@ -64,6 +73,7 @@ export class Vocabulary {
    *   position: how many characters (code points) stand before it
    */
   encode(text: string, source = 'text'): Int32Array {
+    checkKind('encode: the text', text, 'a text')
     const ids = new Int32Array(text.length) // at least as long as needed: a code point is one or two units
     let n = 0
     for (const symbol of text) {
@@ -87,6 +97,7 @@ export class Vocabulary {
    * @throws UnrolledError when an id is not a whole number from 0 to V - 1
    */
   decode(ids: Iterable<number>): string {
+    checkIds(ids)
     return Array.from(ids, (id) => this.spell(id)).join('')
   }
 
@@ -161,6 +172,7 @@ export interface Split {
 export function splitText(ids: Int32Array, split: Split = {}): {
   train: Int32Array, valid: Int32Array, test: Int32Array
 } {
+  checkKind('splitText: the list of symbols', ids, 'a list')
   const [first, second] = cutsOf(ids.length, split)
   return { train: ids.subarray(0, first), valid: ids.subarray(first, second), test: ids.subarray(second) }
 }

@@ -6,9 +6,9 @@
 // The files of the Penn Treebank (Mikolov et al. 2010) are read as they are: <unk> is in their text already.
 // Read next: text.ts, the same for characters; streams.ts, which cuts ids into batches and windows.
 
-import { UnrolledError } from '../check.ts'
+import { checkKind, checkThat, describe, UnrolledError } from '../check.ts'
 import { printable } from './printable.ts'
-import { Vocabulary } from './text.ts'
+import { checkIds, Vocabulary } from './text.ts'
 
 /** The end of a line, and every word that a vocabulary lacks: ids 1 and 0 of every vocabulary of words. */
 export const EOS = '<eos>'
@@ -25,6 +25,7 @@ export function wordsOf(text: string): string[] {
 
 /** The same for a text that goes on: a last line that no line break ends gets no <eos>. */
 function openWordsOf(text: string): string[] {
+  checkKind('words: the text', text, 'a text')
   const words: string[] = []
   for (const [piece] of text.matchAll(/[\r\n]|\S+/g)) {
     if (piece !== '\n' && piece !== '\r') words.push(piece)
@@ -48,6 +49,7 @@ export class WordVocabulary {
    * @throws UnrolledError when they are not
    */
   constructor(symbols: readonly string[]) {
+    checkKind('vocabulary: the list of its symbols', symbols, 'a list')
     checkWords(symbols)
     this.symbols = Object.freeze([...symbols])
     this.#ids = new Map(this.symbols.map((symbol, id) => [symbol, id]))
@@ -61,6 +63,8 @@ export class WordVocabulary {
    *   with it; 1 when the words hold <unk>, since then somebody has done it already
    */
   static of(words: Iterable<string>, options: { minCount?: number | undefined } = {}): WordVocabulary {
+    checkThat(typeof words === 'object' && words !== null && Symbol.iterator in words, () =>
+      `vocabulary: the list of words is ${describe(words)}; it must be a list: wordsOf(text)`)
     const counts = new Map<string, number>()
     for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1)
     const { minCount = counts.has(UNKNOWN) ? 1 : 2 } = options
@@ -96,6 +100,7 @@ export class WordVocabulary {
 
   /** The id of every word, [n]; of one that is not known, that of <unk>. */
   idsOf(words: ArrayLike<string>): Int32Array {
+    checkKind('idsOf: the list of words', words, 'a list')
     const idOf = (word: string): number => this.#ids.get(word) ?? this.unknown
     return Int32Array.from(words, idOf)
   }
@@ -125,6 +130,7 @@ export class WordVocabulary {
    * @throws UnrolledError when an id is not a whole number from 0 to V - 1
    */
   decode(ids: Iterable<number>): string {
+    checkIds(ids)
     let text = ''
     let before: number | undefined
     for (const id of ids) {

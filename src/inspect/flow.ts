@@ -9,12 +9,13 @@
 // at step by step: of an input product, each step's own gradient (`replay`); a fused layer is done again by
 // elementary ops (`unfold`). Next: nn/unroll.ts, where both are made.
 
+import { checkKind } from '../check.ts'
 import { showWhere, type Where } from '../context.ts'
 import { add, mul, sqrt, square } from '../ops/elementwise.ts'
 import { sum } from '../ops/reduce.ts'
 import { untracked } from '../scope.ts'
-import { Tape, type TapeRecord } from '../tape.ts'
-import { dispose, namedTensors, type Tensor, type Tensors } from '../tensor.ts'
+import { checkTape, Tape, type TapeRecord } from '../tape.ts'
+import { checkTensor, dispose, namedTensors, type Tensor, type Tensors } from '../tensor.ts'
 
 export interface FlowEntry {
   /** h, c, ... for a state; the name for a parameter */
@@ -48,6 +49,8 @@ interface Measured {
 export async function gradientFlow(
   tape: Tape, loss: Tensor, params: Tensors = [],
 ): Promise<GradientFlow> {
+  checkTape('gradientFlow', tape)
+  checkTensor('gradientFlow', loss)
   const named = namedTensors('gradientFlow', params)
   const isFolded = tape.records.some((record) => record.unfold)
   if (named.length === 0 && !isFolded) {
@@ -195,6 +198,7 @@ async function readAll(measured: readonly Measured[]): Promise<FlowEntry[]> {
 
 /** A bar chart in text, one line per step; bars are logarithmic, from 1e-12 of the largest norm up to it. */
 export function formatFlow(entries: readonly FlowEntry[], width = 40): string {
+  checkKind('formatFlow: its entries', entries, 'a list')
   const largest = entries.reduce((most, { norm }) => Math.max(most, norm), 0)
   const lines: string[] = []
   let title = ''

@@ -10,7 +10,7 @@
 import { check, checkCount, checkThat, show, UnrolledError } from '../check.ts'
 import { composed } from '../context.ts'
 import type { NumberArray } from '../device.ts'
-import { type Cell, isProjected, type Named } from '../nn/cell.ts'
+import { type Cell, checkCell, isProjected, type Named } from '../nn/cell.ts'
 import { add, mul } from '../ops/elementwise.ts'
 import { matmul } from '../ops/matmul.ts'
 import { broadcastTo, concat, reshape, slice } from '../ops/move.ts'
@@ -19,7 +19,7 @@ import { sparse, spectralNorm } from '../reservoir/matrices.ts'
 import { unowned } from '../scope.ts'
 import { Tape } from '../tape.ts'
 import { checkOptionNames } from '../suggest.ts'
-import { dispose, tensor, type Tensor } from '../tensor.ts'
+import { checkTensor, dispose, type Tensor, tensor } from '../tensor.ts'
 
 export interface JacobianOptions {
   /** before the first step, each part [1, size]; the cell's own by default */
@@ -50,6 +50,8 @@ export async function jacobianNorms(
 ): Promise<JacobianNorms> {
   checkOptionNames('jacobianNorms', options, ['state', 'lags'])
   const { state, lags } = options
+  checkCell('jacobianNorms', cell)
+  checkTensor('jacobianNorms', xs)
   check(xs.rank === 3 && xs.shape[0] >= 1 && xs.shape[1] === 1 && xs.shape[2] === cell.inputs, () =>
     `jacobianNorms: xs is ${show(xs.shape)}; it must be [T, 1, ${cell.inputs}], one sequence`)
   checkThat(xs.dtype === 'float64', () => `jacobianNorms: the cell computes in ${xs.dtype}; ` +

@@ -14,7 +14,7 @@ import { greater, less } from '../ops/elementwise.ts'
 import { concat } from '../ops/move.ts'
 import { sum } from '../ops/reduce.ts'
 import { unowned } from '../scope.ts'
-import type { Tape } from '../tape.ts'
+import { checkTape, type Tape } from '../tape.ts'
 import { dispose, type Tensor } from '../tensor.ts'
 
 export interface Saturation {
@@ -48,6 +48,7 @@ interface Given {
  * @throws UnrolledError when no squashing function of a single step is on the tape
  */
 export async function saturation(tape: Tape): Promise<Saturation[]> {
+  checkTape('saturation', tape)
   const found = await saturationIfAny(tape)
   if (found.length > 0) return found
   throw new UnrolledError('saturation: no tanh, sigmoid or relu of a single time step is on the tape; ' +

@@ -10,7 +10,7 @@
 
 import { createHash } from 'node:crypto'
 
-import { UnrolledError } from '../check.ts'
+import { checkKind, checkParts, UnrolledError } from '../check.ts'
 import { printable } from '../data/printable.ts'
 import type { TrainingState } from '../train/training-state.ts'
 import { isJsonObject, type JsonObject } from './json.ts'
@@ -34,6 +34,8 @@ export interface Checkpoint {
  * @throws UnrolledError when writing fails; what was there is whole
  */
 export function saveCheckpoint(path: string, state: TrainingState, notes: JsonObject = {}): void {
+  checkKind('saveCheckpoint: path', path, 'a text')
+  checkParts('saveCheckpoint: the state', state, ['tensors'], 'what a Training\'s state() gives')
   writeAtomically(path, encodeCheckpoint({ state, notes }))
 }
 
@@ -49,6 +51,7 @@ export function encodeCheckpoint({ state, notes }: Checkpoint): Uint8Array {
  * @throws UnrolledError, one line, if it is missing, damaged, of a later version, or no checkpoint
  */
 export function loadCheckpoint(path: string): Checkpoint {
+  checkKind('loadCheckpoint: path', path, 'a text')
   const source = printable(path)
   const bytes = readIfThere(path)
   if (bytes === null) throw new UnrolledError(`${source}: there is no such file`)

@@ -8,20 +8,20 @@
 import * as fs from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
-import { UnrolledError } from '../check.ts'
+import { checkKind, checkParts, UnrolledError } from '../check.ts'
 import { printable } from '../data/printable.ts'
 import { textOf } from '../data/utf8.ts'
-import { firstDifference, isJsonObject, repeatedKey } from './json.ts'
-import type { JsonObject } from './json.ts'
+import { firstDifference, isJsonObject, type JsonObject, repeatedKey } from './json.ts'
 import { errorCode, reasonOf } from './reasons.ts'
-import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
-import type { HostTensor } from './safetensors.ts'
+import { decodeSafetensors, encodeSafetensors, type HostTensor } from './safetensors.ts'
 
 /**
  * Puts `contents` at `path`, replacing what is there, all at once.
  * @throws UnrolledError when that fails; what was there is whole, and no temporary file is left
  */
 export function writeAtomically(path: string, contents: Uint8Array | string): void {
+  checkKind('writeAtomically: path', path, 'a text')
+  if (typeof contents !== 'string') checkKind('writeAtomically: contents', contents, 'a list')
   writeTogether([{ path, contents }])
 }
 
@@ -145,6 +145,8 @@ const CONFIG_KEY = 'unrolled.config'
  * @throws UnrolledError when that fails; a model that was there stays whole
  */
 export function saveModel(dir: string, model: SavedModel): void {
+  checkKind('saveModel: dir', dir, 'a text')
+  checkParts('saveModel: the model', model, ['tensors', 'config'], 'an object with tensors and config')
   ensureFolder(dir)
   writeTogether(modelFiles(dir, model))
 }
@@ -167,6 +169,7 @@ export function modelFiles(dir: string, { tensors, config }: SavedModel): FileCo
  * @throws UnrolledError when the folder or model.safetensors is missing, or a file is damaged
  */
 export function loadModel(dir: string): SavedModel & { notes: string[] } {
+  checkKind('loadModel: dir', dir, 'a text')
   if (!fs.existsSync(dir)) throw new UnrolledError(`${printable(dir)}: there is no such folder`)
   if (!fs.statSync(dir).isDirectory()) {
     throw new UnrolledError(`${printable(dir)}: is a file; the folder that holds ${WEIGHTS} is needed`)

@@ -7,7 +7,7 @@
 // A folder is somebody else's word: all of it is checked before a net is built. Read next: node-files.ts, how
 // files are written; ../train/language-model.ts, the net; ../train/evaluate.ts, what can be done with it.
 
-import { checkThat, NonFiniteError, UnrolledError } from '../check.ts'
+import { checkKind, checkParts, checkThat, NonFiniteError, UnrolledError } from '../check.ts'
 import { printable } from '../data/printable.ts'
 import { type AnyVocabulary, vocabularyFromJSON } from '../data/words.ts'
 import type { Device } from '../device.ts'
@@ -37,6 +37,9 @@ export interface LoadedLanguageModel {
 export async function saveLanguageModel(
   dir: string, model: LanguageModel, vocabulary: AnyVocabulary,
 ): Promise<void> {
+  checkKind('saveLanguageModel: dir', dir, 'a text')
+  checkParts('saveLanguageModel: the model', model, ['form', 'parameters'], 'a model of languageModel()')
+  checkParts('saveLanguageModel: the vocabulary', vocabulary, ['symbols', 'unit'], 'a Vocabulary')
   saveModel(dir, await asSaved(model, vocabulary))
 }
 

@@ -8,7 +8,7 @@
 // A file is somebody else's word: all of it is checked before anything is allocated. Read next:
 // node-files.ts.
 
-import { show, UnrolledError } from '../check.ts'
+import { checkKind, checkThat, describe, show, UnrolledError } from '../check.ts'
 import { printable } from '../data/printable.ts'
 import { narrowBF16, narrowF16, widenBF16, widenF16 } from '../half.ts'
 import { isJsonObject, repeatedKey } from './json.ts'
@@ -44,6 +44,8 @@ const LENGTH_BYTES = 8
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, HostTensor>, metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
+  checkKind('encodeSafetensors: its tensors', tensors, 'a map')
+  checkKind('encodeSafetensors: its metadata', metadata, 'a map')
   const entries: string[] = [] // written one by one: a plain object would reorder names such as '10'
   if (metadata.size > 0) {
     const pairs = [...metadata].map(([key, text]) => `${JSON.stringify(key)}:${JSON.stringify(text)}`)
@@ -103,6 +105,8 @@ function asInFile({ data, dtype }: HostTensor): Float64Array | Float32Array | Ui
  *   than F64, F32, F16 or BF16
  */
 export function decodeSafetensors(bytes: Uint8Array, source: string): SafetensorsContents {
+  checkThat(bytes instanceof Uint8Array, () =>
+    `decodeSafetensors: bytes is ${describe(bytes)}; it must be the Uint8Array of a whole file`)
   const { header, dataStart } = readHeader(bytes, source)
   const metadata = readMetadata(header.get(METADATA), source)
   header.delete(METADATA)

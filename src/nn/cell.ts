@@ -7,7 +7,7 @@
 // `project` (that product, which can be done for all time steps at once) and `advance` (the recurrent rest).
 // Next: elman.ts, then unroll.ts.
 
-import { check, checkCount, checkThat, show } from '../check.ts'
+import { check, checkCount, checkKind, checkParts, checkThat, show } from '../check.ts'
 import type { Device } from '../device.ts'
 import { add } from '../ops/elementwise.ts'
 import { GATES, type RecurrenceParts } from '../ops/recurrence.ts'
@@ -15,7 +15,7 @@ import { checkRandom, type Random } from '../random.ts'
 import { sameShape, type Shape, sizeOf } from '../shape.ts'
 import { parameter } from '../scope.ts'
 import { checkOptionNames } from '../suggest.ts'
-import { full, tensor, type Tensor, type Tree } from '../tensor.ts'
+import { checkTensor, full, tensor, type Tensor, type Tree } from '../tensor.ts'
 import { stream, type StepperParts, type Stream } from './stream.ts'
 
 /** Parameters under PyTorch's names, in PyTorch's order. */
@@ -86,6 +86,7 @@ type ForFused<S extends Tree> = {
 }['parts']
 
 export function isProjected<S extends Tree>(cell: Cell<S>): cell is ProjectedCell<S> {
+  checkCell('isProjected', cell)
   return 'project' in cell && 'advance' in cell
 }
 
@@ -115,6 +116,12 @@ export function checkCellOptions<O extends CellOptions>(
   checkSources(name, options)
 }
 
+/** Throws unless `cell` is one. */
+export function checkCell(op: string, cell: unknown, parts: readonly string[] = []): void {
+  checkParts(`${op}: the cell`, cell, ['inputs', 'outputs', 'initial', 'step', ...parts],
+    'a cell, such as lstm() makes')
+}
+
 /** Checks where parameters live and what draws them, which TypeScript alone would see to. */
 export function checkSources(name: string, { device, rng }: { device: Device, rng: Random }): void {
   checkThat(device !== undefined, () => `${name}: device is missing; pass one, such as cpu()`)
@@ -126,6 +133,8 @@ export function checkSources(name: string, { device, rng }: { device: Device, rn
  * It is yours, not a tape's.
  */
 export function uniformParameter(shape: Shape, bound: number, device: Device, rng: Random): Tensor {
+  checkKind('uniformParameter: the shape', shape, 'a list')
+  checkSources('uniformParameter', { device, rng })
   return parameter(() => tensor(rng.uniform(sizeOf(shape), -bound, bound), { shape, device }))
 }
 
@@ -163,15 +172,19 @@ export interface FusedParts extends Omit<RecurrenceParts, 'projected' | 'h' | 'c
 
 /** Completes a cell: its zero state, its step, and checks that come before any op's and speak of the cell. */
 export function projectedCell<S extends Named>(name: string, parts: CellParts<S>): ProjectedCell<S> {
+  checkParts('projectedCell: its parts', parts, ['inputs', 'outputs', 'width', 'sizes', 'device', 'project'],
+    'an object of CellParts')
   const { inputs, outputs, width, sizes, device } = parts
 
   function project(x: Tensor): Tensor {
+    checkTensor(name, x)
     check(x.rank >= 2 && x.shape.at(-1) === inputs, () =>
       `${name}: x is ${show(x.shape)}; it must be [B, ${inputs}]`)
     return parts.project(x)
   }
 
   function advance(projected: Tensor, state: S, changes: Changes = {}): Step<S> {
+    checkTensor(name, projected)
     check(projected.rank === 2 && projected.shape[1] === width, () =>
       `${name}: the projected input is ${show(projected.shape)}; it must be [B, ${width}], ` +
       'one step of what project gives')

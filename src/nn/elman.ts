@@ -13,8 +13,8 @@ import { affine, matmul } from '../ops/matmul.ts'
 import { nearest } from '../suggest.ts'
 import { mapTree, type Tensor } from '../tensor.ts'
 import {
-  asItIs, type CellOptions, type Changes, checkCellOptions, type Named, type ProjectedCell, projectedCell,
-  sumOf, uniformParameter,
+  asItIs, type CellOptions, type Changes, checkCell, checkCellOptions, type Named, type ProjectedCell,
+  projectedCell, sumOf, uniformParameter,
 } from './cell.ts'
 
 /** The function of the hidden units; sigmoid and logistic are two names of one. */
@@ -83,6 +83,7 @@ export function elman(options: ElmanOptions): ProjectedCell<ElmanState> {
  * from y_t alone. Works for any cell; its values are the same. Elman 1990, figure 2.
  */
 export function contextAsInput<S extends Named>(cell: ProjectedCell<S>): ProjectedCell<S> {
+  checkCell('contextAsInput', cell, ['project', 'advance'])
   const { changeable } = cell.advance
   const advance: ProjectedCell<S>['advance'] = Object.assign(
     (projected: Tensor, state: S, changes?: Changes) =>

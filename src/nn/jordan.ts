@@ -12,9 +12,9 @@ import { check, checkCount, show, UnrolledError } from '../check.ts'
 import { add, mul, sigmoid } from '../ops/elementwise.ts'
 import { affine, matmul } from '../ops/matmul.ts'
 import { broadcastTo, reshape, stack, unstack } from '../ops/move.ts'
-import type { Tensor } from '../tensor.ts'
+import { checkTensor, type Tensor } from '../tensor.ts'
 import {
-  type CellOptions, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter,
+  type CellOptions, checkCell, checkCellOptions, type ProjectedCell, projectedCell, uniformParameter,
 } from './cell.ts'
 import { type Nonlinearity, nonlinearityNamed } from './elman.ts'
 import { unroll, type Unrolled } from './unroll.ts'
@@ -104,6 +104,9 @@ export function freeRunning(
 export function teacherForced(
   cell: JordanCell, plan: Tensor, targets: Tensor, state?: JordanState,
 ): Unrolled<JordanState> {
+  checkCell('teacherForced', cell)
+  checkTensor('teacherForced', plan)
+  checkTensor('teacherForced', targets)
   const wanted = [plan.shape[0], cell.outputs]
   check(targets.rank === 3 && targets.shape[0] > 0 && show(targets.shape.slice(1)) === show(wanted), () =>
     `teacherForced: targets is ${show(targets.shape)}; it must be [T, ${wanted.join(', ')}]`)

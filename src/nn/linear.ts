@@ -6,7 +6,7 @@
 // A layer is a function that carries its parameters; `parameters` names those of several layers for the
 // optimiser. Next: train/language-model.ts, which puts these and a recurrent layer together.
 
-import { check, checkCount, checkThat, show, UnrolledError } from '../check.ts'
+import { check, checkCount, checkKind, checkThat, show, UnrolledError } from '../check.ts'
 import type { Device } from '../device.ts'
 import { gather } from '../ops/gather.ts'
 import { affine } from '../ops/matmul.ts'
@@ -83,9 +83,11 @@ export interface HasParameters {
  * parameters({ cell, head }) has "cell.weight_ih". One that layers share is there once, named by the first.
  */
 export function parameters(layers: { readonly [name: string]: HasParameters }): Map<string, Tensor> {
+  checkKind('parameters: its layers', layers, 'an object')
   const all = new Map<string, Tensor>()
   const known = new Set<Tensor>()
   for (const [layer, { parameters: own }] of Object.entries(layers)) {
+    checkKind(`parameters: the parameters of ${layer}`, own, 'an object')
     for (const [name, x] of Object.entries(own)) {
       if (!known.has(x)) all.set(`${layer}.${name}`, x)
       known.add(x)
@@ -116,6 +118,8 @@ export function loadParameters(
   target: ReadonlyMap<string, Tensor>,
   values: ReadonlyMap<string, { shape: readonly number[], data: ArrayLike<number> }>,
 ): void {
+  checkKind('load: the parameters', target, 'a map')
+  checkKind('load: what is loaded', values, 'a map')
   for (const [name, x] of target) {
     const value = values.get(name)
     if (!value) throw new UnrolledError(`load: the parameter ${name} is missing`)

@@ -8,12 +8,12 @@
 // Dropout falls between layers, not after the last (Zaremba et al. 2014), and only when a generator is passed
 // to the call. Next: train/language-model.ts.
 
-import { check, checkCount, show, UnrolledError } from '../check.ts'
+import { check, checkCount, checkKind, show, UnrolledError } from '../check.ts'
 import { dropout, lockedDropout } from '../ops/dropout.ts'
 import { concat, reshape, stack, transpose, unstack } from '../ops/move.ts'
 import { unowned } from '../scope.ts'
 import { nearest } from '../suggest.ts'
-import { dispose, type Tensor, zeros } from '../tensor.ts'
+import { checkTensor, dispose, type Tensor, zeros } from '../tensor.ts'
 import { type CellOptions, checkCellOptions, type ProjectedCell } from './cell.ts'
 import type { MakeCell } from './cells.ts'
 import { elman, type Nonlinearity, nonlinearityNamed } from './elman.ts'
@@ -89,9 +89,9 @@ function plainCell(options: RecurrentOptions, inputs: number): AnyCell {
 const nameOf = (kind: RecurrentOptions['kind']) => (typeof kind === 'function' ? kind.name : kind)
 
 function checkOptions(options: RecurrentOptions): void {
+  checkCellOptions('recurrent', options, OWN_OPTIONS)
   const { kind, hidden, layers = 1, dropout = 0, projection = 0, nonlinearity } = options
   const refuse = (text: string): never => { throw new UnrolledError(`recurrent: ${text}`) }
-  checkCellOptions('recurrent', options, OWN_OPTIONS)
   if (typeof kind !== 'function' && !KINDS.includes(kind)) {
     const meant = nearest(String(kind), KINDS)
     refuse(`kind is ${String(kind)}; ` +
@@ -174,6 +174,8 @@ export function recurrent(options: RecurrentOptions): Recurrent {
 
   /** Brings the accepted layouts to [T, B, D] and the results back. */
   function run(xs: Tensor, runOptions: RunOptions = {}) {
+    checkTensor('recurrent', xs)
+    checkKind('recurrent: the options of its call', runOptions, 'an object')
     check((xs.rank === 3 || xs.rank === 2) && xs.shape.at(-1) === options.inputs, () =>
       `recurrent: x is ${show(xs.shape)}; it must be [${batchFirst ? 'B, T' : 'T, B'}, ${options.inputs}], ` +
       `or [T, ${options.inputs}] for a single sequence`)

@@ -17,7 +17,7 @@ import { unowned } from '../scope.ts'
 import type { Shape } from '../shape.ts'
 import { checkOptionNames } from '../suggest.ts'
 import { dispose, ones, type Tensor } from '../tensor.ts'
-import { type Changes, type Named, type ProjectedCell, type Step } from './cell.ts'
+import { type Changes, checkCell, type Named, type ProjectedCell, type Step } from './cell.ts'
 
 /** Probabilities, each in [0, 1); 0, the default, for none. */
 export interface Regularisers {
@@ -53,6 +53,7 @@ export function regularised<S extends Named>(
   cell: ProjectedCell<S>, options: Regularisers,
 ): ProjectedCell<S> {
   checkRegularisers('regularised', options)
+  checkCell('regularised', cell, ['project', 'advance'])
   checkPlaces(cell, options)
   const { zoneout = 0, zoneoutCell = 0 } = options
   const plain = zoneout || zoneoutCell

@@ -7,13 +7,13 @@
 // With lengths, every sequence ends at its own end in each layer and direction, and what stands behind it
 // is never read. Next: recurrent.ts, PyTorch's layers; regularised.ts, what is dropped in training.
 
-import { check, checkThat } from '../check.ts'
+import { check, checkKind, checkParts, checkThat } from '../check.ts'
 import { add, mul } from '../ops/elementwise.ts'
 import { concat } from '../ops/move.ts'
 import type { Random } from '../random.ts'
 import { checkChoice, checkOptionNames } from '../suggest.ts'
 import { Tensor, type Tree } from '../tensor.ts'
-import type { Cell, Named } from './cell.ts'
+import { type Cell, checkCell, type Named } from './cell.ts'
 import { chained, skipping, type Stream, stream } from './stream.ts'
 import { lookedUp, lowestLayer, type Rows, unroll, unrollBoth, type Unrolled } from './unroll.ts'
 
@@ -64,6 +64,14 @@ export function asLayer(part: Cell | SequenceLayer): SequenceLayer {
   })
 }
 
+function checkList(op: string, parts: readonly (Cell | SequenceLayer)[]): void {
+  checkThat(Array.isArray(parts) && parts.length > 0, () =>
+    `${op}: it needs a list of one cell or layer, or more`)
+  parts.forEach((part, k) => {
+    checkParts(`${op}: part ${k}`, part, ['inputs', 'outputs'], 'a cell or layers')
+  })
+}
+
 /** The parts' states side by side, the zero state and the names of what a deep net is made of. */
 function deepNet(
   name: string, parts: readonly (Cell | SequenceLayer)[], outputs: number,
@@ -71,13 +79,16 @@ function deepNet(
   wire?: typeof skipping,
 ) {
   const layers = parts.map(asLayer)
-  const checkParts = (state: readonly Tree[]) => {
-    checkThat(state.length === layers.length, () =>
-      `${name}: the state has ${state.length} parts; it must have ${layers.length}, one for each cell`)
+  const checkState = (state: readonly Tree[]) => {
+    checkThat(state?.length === layers.length, () =>
+      `${name}: the state has ${state?.length ?? 'no'} parts; it must have ${layers.length}, ` +
+      'one for each cell')
     return state
   }
-  const run = (xs: Tensor | Rows, { state, ...options }: SequenceOptions<readonly Tree[]> = {}) => {
-    if (state) checkParts(state)
+  const run = (xs: Tensor | Rows, sequence: SequenceOptions<readonly Tree[]> = {}) => {
+    checkKind(`${name}: the options of its call`, sequence, 'an object')
+    const { state, ...options } = sequence
+    if (state) checkState(state)
     let layer = lowestLayer(options)
     const states: Tree[] = []
     const outputs = through(xs, (k, inputs) => {
@@ -100,7 +111,7 @@ function deepNet(
     initial: (batch: number) => layers.map((part) => part.initial(batch)),
     ...(layers.every((part) => part.stream) && {
       stream: (state?: readonly Tree[]) => chained<readonly Tree[]>(
-        parts.map((part) => stream(part)), state, { join: (all) => all, split: checkParts, wire, outputs }),
+        parts.map((part) => stream(part)), state, { join: (all) => all, split: checkState, wire, outputs }),
     }),
   })
 }
@@ -110,7 +121,7 @@ function deepNet(
  * The state is the list of their states.
  */
 export function stacked(parts: readonly (Cell | SequenceLayer)[]): SequenceLayer<readonly Tree[]> {
-  checkThat(parts?.length > 0, () => 'stacked: it needs a list of one cell or layer, or more')
+  checkList('stacked', parts)
   parts.forEach((part, k) => {
     const below = parts[k - 1]
     check(!below || part.inputs === below.outputs, () =>
@@ -133,7 +144,7 @@ export function stacked(parts: readonly (Cell | SequenceLayer)[]): SequenceLayer
  * @throws ShapeError unless part k > 0 takes as many inputs as x and the outputs of part k - 1 together
  */
 export function skipConnected(parts: readonly (Cell | SequenceLayer)[]): SequenceLayer<readonly Tree[]> {
-  checkThat(parts?.length > 0, () => 'skipConnected: it needs a list of one cell or layer, or more')
+  checkList('skipConnected', parts)
   const D = parts[0].inputs
   parts.forEach((part, k) => {
     const below = parts[k - 1]
@@ -179,6 +190,7 @@ export function bidirectional<S extends Tree>(
   const { merge = 'concat' } = options
   checkThat(forward !== undefined && reverse !== undefined, () =>
     'bidirectional: it needs two cells, one forward and one in reverse, with weights of their own')
+  for (const cell of [forward, reverse]) checkCell('bidirectional', cell)
   check(forward.inputs === reverse.inputs, () =>
     `bidirectional: the forward cell takes ${forward.inputs} inputs, the reverse one ${reverse.inputs}; ` +
     'they must be equal')
@@ -187,9 +199,10 @@ export function bidirectional<S extends Tree>(
     `bidirectional: the forward cell gives ${forward.outputs} outputs, the reverse one ${reverse.outputs}; ` +
     `to merge them by ${merge} they must be equal; concat puts them side by side`)
   const run = (xs: Tensor, sequence: SequenceOptions<readonly [S, S]> = {}): Unrolled<readonly [S, S]> => {
+    checkKind('bidirectional: the options of its call', sequence, 'an object')
     const { state, lengths, layer, rng } = sequence
-    checkThat(state === undefined || state.length === 2, () =>
-      `bidirectional: the state has ${state?.length} parts; it must have 2, forward and reverse`)
+    checkThat(state === undefined || state?.length === 2, () =>
+      `bidirectional: the state has ${state?.length ?? 'no'} parts; it must have 2, forward and reverse`)
     const [ahead, back] = unrollBoth([forward, reverse], xs, state ?? [], { lengths, layer, rng })
     return { outputs: merges[merge](ahead.outputs, back.outputs), state: [ahead.state, back.state] }
   }

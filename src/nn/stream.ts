@@ -7,7 +7,7 @@
 // Any other takes `step` itself, in memory of the device's pool. Layers step one after the other. The numbers
 // are there at once, so a gpu, whose results need an await, has no streams. Next: recurrent.ts.
 
-import { check, checkThat, describe, ShapeError, show, UnrolledError } from '../check.ts'
+import { check, checkParts, checkThat, describe, ShapeError, show, UnrolledError } from '../check.ts'
 import { mayFuse } from '../context.ts'
 import type { Device, FloatArray, FloatType, View } from '../device.ts'
 import { sameShape } from '../shape.ts'
@@ -50,6 +50,7 @@ type AnyCell<S extends Tree> = Cell<S> & Partial<Pick<ProjectedCell<S>, 'project
  * @throws UnrolledError on a gpu, and for layers that read in reverse; ShapeError if the state does not fit
  */
 export function stream<S extends Tree>(part: Cell<S> | SequenceLayer<S>, state?: S): Stream<S> {
+  checkParts('stream: the cell', part, ['inputs', 'outputs'], 'a cell or layers, such as lstm() makes')
   if ('step' in part) return started(cellStream(part), state)
   checkThat(part.stream !== undefined, () =>
     'stream: these layers need the whole sequence, as all do that read in reverse; call them with it')
@@ -98,7 +99,7 @@ function cellStream<S extends Tree>(cell: AnyCell<S>): Stream<S> {
     dtype: device.dtype,
     step(values) {
       if (!isOpen) throw new UnrolledError('stream: it was disposed; make another, cell.stream()')
-      if (values?.length !== inputs) throw wrongSize(values, inputs)
+      if (values?.length !== inputs || typeof values === 'string') throw wrongSize(values, inputs)
       x.set(values)
       places.step()
       return y
@@ -113,7 +114,8 @@ function cellStream<S extends Tree>(cell: AnyCell<S>): Stream<S> {
 }
 
 function wrongSize(values: ArrayLike<number>, inputs: number): Error {
-  const found = typeof values?.length === 'number' ? `has ${values.length} numbers` : `is ${describe(values)}`
+  const isList = typeof values === 'object' && typeof values?.length === 'number'
+  const found = isList ? `has ${values.length} numbers` : `is ${describe(values)}`
   return new ShapeError(`stream: x ${found}; it must be a list of ${inputs} numbers`)
 }
 

@@ -25,7 +25,7 @@ import { untracked } from '../scope.ts'
 import { checkChoice, checkOptionNames } from '../suggest.ts'
 import { record, recordMany } from '../tape.ts'
 import { leaves, mapTree, Tensor, tensor, type Tree } from '../tensor.ts'
-import { type Cell, isProjected, type ProjectedCell } from './cell.ts'
+import { type Cell, checkCell, isProjected, type ProjectedCell } from './cell.ts'
 
 export interface UnrollOptions {
   /** the length of each sequence of the batch, 1 to T; all T by default */
@@ -62,6 +62,7 @@ export function unroll<S extends Tree>(
   cell: Cell<S>, inputs: Tensor | Rows, state?: S, options: UnrollOptions = {},
 ): Unrolled<S> {
   checkOptionNames('unroll', options, ['lengths', 'direction', 'layer', 'rng'])
+  checkCell('unroll', cell)
   const [T, B] = checkInputs(cell, inputs)
   const { lengths, direction = 'forward', rng } = options
   checkChoice('unroll: direction', direction, ['forward', 'reverse'])

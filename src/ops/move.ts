@@ -3,17 +3,24 @@
 // memory, no copy. So the T time steps of a sequence [T, B, D] cost nothing to take apart, and one record
 // takes all of their gradients together again. Next: gather.ts for moving rows by index.
 
-import { check, show } from '../check.ts'
+import { check, checkKind, show } from '../check.ts'
 import {
   broadcastAxes, broadcastShapes, broadcastStrides, normalizeAxis, sameShape, type Shape, sizeOf, stridesOf,
 } from '../shape.ts'
 import { record, recordMany } from '../tape.ts'
-import { checkShape, commonDevice, type Tensor } from '../tensor.ts'
+import { checkShape, checkTensor, commonDevice, type Tensor } from '../tensor.ts'
 import { checkIndices } from './elementwise.ts'
 import { sum } from './reduce.ts'
 
+function axisOf(op: string, x: Tensor, axis: number): number {
+  checkTensor(op, x)
+  return normalizeAxis(op, axis, x.shape)
+}
+
 /** The same values in another shape; one size may be -1 and is worked out. A view. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  checkTensor('reshape', x)
+  checkKind('reshape: the shape', shape, 'a list')
   const known = shape.reduce((size, n) => (n === -1 ? size : size * n), 1)
   const full = shape.map((n) => (n === -1 ? x.size / known : n))
   const valid = full.every((n) => Number.isInteger(n) && n >= 0) && shape.filter((n) => n === -1).length <= 1
@@ -27,6 +34,8 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 /** Axes in another order; without one, the last two are swapped. y[i_order] = x[i] */
 export function transpose(x: Tensor, order?: readonly number[]): Tensor {
+  checkTensor('transpose', x)
+  if (order !== undefined) checkKind('transpose: the order', order, 'a list')
   const axes = order ?? x.shape.map((_, i) => (i < x.rank - 2 ? i : 2 * x.rank - 3 - i))
   const isOrder = [...axes].sort().every((axis, i) => axis === i) && axes.length === x.rank
   check(isOrder && (order !== undefined || x.rank >= 2), () =>
@@ -41,6 +50,7 @@ export function transpose(x: Tensor, order?: readonly number[]): Tensor {
 
 /** x repeated to a larger shape, as broadcasting does. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  checkTensor('broadcastTo', x)
   checkShape('broadcastTo', shape)
   check(sameShape(broadcastShapes('broadcastTo', x.shape, shape), shape), () =>
     `broadcastTo: ${show(x.shape)} does not broadcast to ${show(shape)}; ` +
@@ -53,7 +63,7 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
 
 /** Elements from `start` up to, not including, `end` along an axis; negative positions count from the end. */
 export function slice(x: Tensor, axis: number, start: number, end?: number): Tensor {
-  const along = normalizeAxis('slice', axis, x.shape)
+  const along = axisOf('slice', x, axis)
   const n = x.shape[along]
   const from = start < 0 ? start + n : start
   const to = end === undefined ? n : end < 0 ? end + n : end
@@ -73,7 +83,7 @@ export function slice(x: Tensor, axis: number, start: number, end?: number): Ten
 
 /** The adjoint of slice: x placed at `start` along an axis of `length`, zeros around it. */
 export function pad(x: Tensor, axis: number, start: number, length: number): Tensor {
-  const along = normalizeAxis('pad', axis, x.shape)
+  const along = axisOf('pad', x, axis)
   const end = start + x.shape[along]
   check(Number.isInteger(start) && start >= 0 && end <= length, () =>
     `pad: ${show(x.shape)} at ${start} does not fit into ${length} elements along axis ${axis}`)
@@ -107,7 +117,8 @@ export function concat(parts: readonly Tensor[], axis = 0): Tensor {
 
 /** Cuts x into pieces of the given sizes along an axis. */
 export function split(x: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
-  const along = normalizeAxis('split', axis, x.shape)
+  const along = axisOf('split', x, axis)
+  checkKind('split: the list of sizes', sizes, 'a list')
   const total = sizes.reduce((all, size) => all + size, 0)
   check(total === x.shape[along] && sizes.every((size) => Number.isInteger(size) && size >= 0), () =>
     `split: sizes ${show(sizes)} add up to ${total}; ` +
@@ -146,7 +157,7 @@ export function stack(parts: readonly Tensor[], axis = 0): Tensor {
 
 /** The pieces x[0], x[1], ... along an axis, which they lose: the opposite of stack. */
 export function unstack(x: Tensor, axis = 0): Tensor[] {
-  const along = normalizeAxis('unstack', axis, x.shape)
+  const along = axisOf('unstack', x, axis)
   const n = x.shape[along]
   const shape = x.shape.filter((_, i) => i !== along)
   return split(x, new Array<number>(n).fill(1), along).map((piece) => reshape(piece, shape))
@@ -154,7 +165,7 @@ export function unstack(x: Tensor, axis = 0): Tensor[] {
 
 /** The order of elements along an axis turned around. */
 export function flip(x: Tensor, axis: number): Tensor {
-  const along = normalizeAxis('flip', axis, x.shape)
+  const along = axisOf('flip', x, axis)
   const strides = stridesOf(x.shape)
   const turned = strides.map((step, i) => (i === along ? -step : step))
   const last = (x.shape[along] - 1) * strides[along]

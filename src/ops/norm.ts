@@ -9,6 +9,7 @@
 import { check, show, TapeError } from '../check.ts'
 import { adopt, isRecording, mayFuse } from '../context.ts'
 import type { RowOps } from '../device.ts'
+import { checkOptionNames } from '../suggest.ts'
 import { record } from '../tape.ts'
 import { checkFloats, Tensor } from '../tensor.ts'
 import { add, div, mul, sqrt, square, sub } from './elementwise.ts'
@@ -26,6 +27,7 @@ export interface NormOptions {
 
 /** Zero mean and unit variance along the last axis, then scale and shift. eps is 1e-5 by default. */
 export function layerNorm(x: Tensor, options: NormOptions = {}): Tensor {
+  checkOptionNames('layerNorm', options, ['weight', 'bias', 'eps'])
   const { weight, bias, eps = 1e-5 } = options
   checkFeatures('layerNorm', x, weight, bias)
   const ops = rowOps(x)
@@ -37,6 +39,7 @@ export function layerNorm(x: Tensor, options: NormOptions = {}): Tensor {
 
 /** Unit mean square along the last axis, then scale. eps is 1e-6 by default. */
 export function rmsNorm(x: Tensor, options: Omit<NormOptions, 'bias'> = {}): Tensor {
+  checkOptionNames('rmsNorm', options, ['weight', 'eps'])
   const { weight, eps = 1e-6 } = options
   checkFeatures('rmsNorm', x, weight)
   const ops = rowOps(x)

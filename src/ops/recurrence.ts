@@ -9,7 +9,7 @@
 // together. The definition is the composed form, nn/unroll.ts over a cell's `advance`; test/fused.test.ts
 // holds both equal. It has no second derivative. Next: cpu/recurrence.ts, how it is computed.
 
-import { check, show, TapeError } from '../check.ts'
+import { check, checkKind, show, TapeError } from '../check.ts'
 import { adopt, isRecording } from '../context.ts'
 import type {
   FusedOps, GateKind, Memory, Recurrence, RecurrenceGradients, RecurrenceTrace, Run,
@@ -66,6 +66,7 @@ const resetsBefore = (kind: GateKind) => kind === 'gruBefore' || kind === 'gruCh
  * is asked for
  */
 export function recurrence(parts: RecurrenceParts, options: RecurrenceOptions = {}): Tensor[] {
+  checkKind('recurrence: the object of its parts', parts, 'an object')
   return recurrences([parts], options)[0]
 }
 
@@ -74,8 +75,11 @@ export function recurrence(parts: RecurrenceParts, options: RecurrenceOptions = 
  * @throws ShapeError if they are not alike, and what `recurrence` throws
  */
 export function recurrences(
-  list: readonly RecurrenceParts[], { lengths, unfold }: RecurrenceOptions = {},
+  list: readonly RecurrenceParts[], options: RecurrenceOptions = {},
 ): Tensor[][] {
+  checkKind('recurrences: the list of runs', list, 'a list')
+  checkKind('recurrence: the object of its options', options, 'an object')
+  const { lengths, unfold } = options
   const given = list.flatMap(tensorsOf)
   const inputs = given.map(({ x }) => x)
   checkFloats('recurrence', ...inputs)

@@ -2,7 +2,7 @@
 // input echoes: clearly below 1 it dies away; above 1, without input, the state never comes to rest, and two
 // starts need not converge (Jaeger 2001, proposition 3). Read next: matrices.ts, echo-state.ts.
 
-import { checkThat } from '../check.ts'
+import { checkParts, checkThat } from '../check.ts'
 import type { Random } from '../random.ts'
 import { checkOptionNames } from '../suggest.ts'
 import { dense, randomMatrix, scaled, sparse, type SparseMatrix, spectralRadius } from './matrices.ts'
@@ -76,11 +76,13 @@ export function drawWeights(
  *   echoState({ inputs, units, outputs, weights, rng })      and leak, gain, ... as they were
  */
 export function echoStateTensors(
-  { inputs: D, units: N, outputs: O, features: F, weights, readout }: {
+  net: {
     readonly inputs: number, readonly units: number, readonly outputs: number, readonly features: number,
     readonly weights: EchoStateWeights, readonly readout: Float64Array,
   },
 ): Map<string, { shape: number[], data: Float64Array, dtype: 'F64' }> {
+  checkParts('echoStateTensors: the net', net, ['weights', 'readout'], 'what echoState() makes')
+  const { inputs: D, units: N, outputs: O, features: F, weights, readout } = net
   const { recurrent, input, feedback, bias } = weights
   const entry = (shape: number[], data: Float64Array) => ({ shape, data, dtype: 'F64' as const })
   return new Map([

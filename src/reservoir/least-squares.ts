@@ -6,7 +6,8 @@
 // square the condition. A reservoir's units are so alike that their states span 10 and more powers of ten,
 // and the best readouts use all of them. Read next: echo-state.ts.
 
-import { checkThat } from '../check.ts'
+import { checkKind, checkThat } from '../check.ts'
+import { checkOptionNames } from '../suggest.ts'
 
 /**
  * Solves for the weights.
@@ -18,10 +19,12 @@ import { checkThat } from '../check.ts'
  *   are fewer rows than columns, or columns that float64 cannot tell apart
  */
 export function leastSquares(
-  X: Float64Array, Y: Float64Array, { features: F, outputs: O, ridge = 0 }: {
-    features: number, outputs: number, ridge?: number,
-  },
+  X: Float64Array, Y: Float64Array, options: { features: number, outputs: number, ridge?: number },
 ): Float64Array {
+  checkKind('leastSquares: the list of states', X, 'a list')
+  checkKind('leastSquares: the list of targets', Y, 'a list')
+  checkOptionNames('leastSquares', options, ['features', 'outputs', 'ridge'])
+  const { features: F, outputs: O, ridge = 0 } = options
   const T = X.length / F
   checkThat(Number.isInteger(T) && T > 0 && Y.length === T * O, () =>
     `leastSquares: there are ${X.length} states and ${Y.length} targets; they must be [T, ${F}] and ` +

@@ -6,7 +6,7 @@
 // Each of the four kinds of synapse (from and to neurons that excite or inhibit) has its own C, weight A,
 // dynamics U, D, F and delay. Read next: liquid.ts, which runs it.
 
-import { checkCount, checkThat, show } from '../check.ts'
+import { checkCount, checkParts, checkThat, show } from '../check.ts'
 import { checkRandom, type Random } from '../random.ts'
 import { checkOptionNames } from '../suggest.ts'
 
@@ -161,8 +161,10 @@ function drawSynapses(
  * R is what there is to give, u the share of it that a spike takes. The first spike finds u = U and R = 1.
  */
 export function afterPause(
-  { U, D, F }: { U: number, D: number, F: number }, u: number, R: number, pause: number,
+  synapse: { U: number, D: number, F: number }, u: number, R: number, pause: number,
 ): [u: number, R: number] {
+  checkParts('afterPause: the synapse', synapse, ['U', 'D', 'F'], 'an object with U, D and F')
+  const { U, D, F } = synapse
   return [U + u * (1 - U) * Math.exp(-pause / F), 1 + (R - u * R - 1) * Math.exp(-pause / D)]
 }
 

@@ -2,8 +2,9 @@
 // largest eigenvalue and singular value are. Read next: echo-state.ts, which scales and runs them;
 // ../inspect/jacobians.ts, where both say how a gradient grows.
 
-import { checkCount, checkThat } from '../check.ts'
+import { checkCount, checkKind, checkParts, checkThat } from '../check.ts'
 import { checkRandom, type Random, random } from '../random.ts'
+import { checkOptionNames } from '../suggest.ts'
 
 /** A matrix by its entries that are not 0: those of row i are at starts[i] .. starts[i + 1] - 1. */
 export interface SparseMatrix {
@@ -15,11 +16,17 @@ export interface SparseMatrix {
   readonly values: Float64Array
 }
 
+function checkMatrix(op: string, matrix: SparseMatrix): void {
+  checkParts(`${op}: the matrix`, matrix, ['rows', 'columns', 'starts', 'places', 'values'],
+    'sparse, such as sparse(rows, columns, numbers) makes')
+}
+
 /**
  * The entries of a full matrix, row by row, that are not 0.
  * @throws UnrolledError when it has not rows x columns finite numbers
  */
 export function sparse(rows: number, columns: number, full: ArrayLike<number>): SparseMatrix {
+  checkKind('sparse: the full matrix', full, 'a list')
   checkThat(full.length === rows * columns, () =>
     `sparse: there are ${full.length} numbers; a ${rows} x ${columns} matrix has ${rows * columns}`)
   const starts = new Int32Array(rows + 1)
@@ -39,7 +46,9 @@ export function sparse(rows: number, columns: number, full: ArrayLike<number>): 
 }
 
 /** The full matrix, row by row. */
-export function dense({ rows, columns, starts, places, values }: SparseMatrix): Float64Array {
+export function dense(matrix: SparseMatrix): Float64Array {
+  checkMatrix('dense', matrix)
+  const { rows, columns, starts, places, values } = matrix
   const full = new Float64Array(rows * columns)
   for (let i = 0; i < rows; i++) {
     for (let k = starts[i]; k < starts[i + 1]; k++) full[i * columns + places[k]] = values[k]
@@ -49,8 +58,10 @@ export function dense({ rows, columns, starts, places, values }: SparseMatrix): 
 
 /** out += A x; `out` has a number for each row, `x` one for each column. */
 export function addProduct(
-  out: Float64Array, { starts, places, values, rows }: SparseMatrix, x: Float64Array,
+  out: Float64Array, matrix: SparseMatrix, x: Float64Array,
 ): void {
+  checkMatrix('addProduct', matrix)
+  const { starts, places, values, rows } = matrix
   for (let i = 0; i < rows; i++) {
     let sum = 0
     for (let k = starts[i]; k < starts[i + 1]; k++) sum += values[k] * x[places[k]]
@@ -60,6 +71,7 @@ export function addProduct(
 
 /** The same matrix, every entry times `factor`. */
 export function scaled(matrix: SparseMatrix, factor: number): SparseMatrix {
+  checkMatrix('scaled', matrix)
   return { ...matrix, values: matrix.values.map((value) => factor * value) }
 }
 
@@ -69,10 +81,11 @@ export function scaled(matrix: SparseMatrix, factor: number): SparseMatrix {
  * @returns [rows, columns]
  */
 export function randomMatrix(
-  rows: number, columns: number, { density = 1, rng, draw }: {
-    density?: number, rng: Random, draw: (count: number) => Float64Array,
-  },
+  rows: number, columns: number,
+  options: { density?: number, rng: Random, draw: (count: number) => Float64Array },
 ): Float64Array {
+  checkOptionNames('randomMatrix', options, ['density', 'rng', 'draw'])
+  const { density = 1, rng, draw } = options
   checkCount('randomMatrix: rows', rows)
   checkCount('randomMatrix: columns', columns)
   checkThat(density > 0 && density <= 1, () =>
@@ -116,7 +129,10 @@ const LOOK_EVERY = 25
  * @param options.steps the most powers that are taken: 5,000; with 500 it is good to about two digits
  * @throws UnrolledError when the matrix is not square
  */
-export function spectralRadius(matrix: SparseMatrix, { steps = 5000 }: { steps?: number } = {}): number {
+export function spectralRadius(matrix: SparseMatrix, options: { steps?: number } = {}): number {
+  checkMatrix('spectralRadius', matrix)
+  checkOptionNames('spectralRadius', options, ['steps'])
+  const { steps = 5000 } = options
   const { rows: N, columns } = matrix
   checkThat(N === columns && N > 0, () =>
     `spectralRadius: the matrix is ${N} x ${columns}; it must be square`)
@@ -146,6 +162,7 @@ const MOST_TURNS = 1000
  * of A^T A, until a further one changes less than 1e-13 of it; 0 for a matrix of zeros.
  */
 export function spectralNorm(matrix: SparseMatrix): number {
+  checkMatrix('spectralNorm', matrix)
   let x = unit(random(1).normal(matrix.columns))[0]
   let norm = 0
   for (let k = 0; k < MOST_TURNS; k++) {

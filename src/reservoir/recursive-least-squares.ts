@@ -7,7 +7,7 @@
 // descent (LMS) would take far longer: a reservoir's states differ in size by many powers of ten.
 // Read next: echo-state.ts; least-squares.ts, for all steps at once.
 
-import { checkThat } from '../check.ts'
+import { checkParts, checkThat } from '../check.ts'
 import { checkOptionNames } from '../suggest.ts'
 import { type EchoState, inverse } from './echo-state.ts'
 
@@ -39,6 +39,8 @@ export function recursiveLeastSquares(net: EchoState, options: RecursiveOptions 
     `recursiveLeastSquares: ridge is ${ridge}; it must be a positive number`)
   checkThat(forgetting > 0 && forgetting <= 1, () =>
     `recursiveLeastSquares: forgetting is ${forgetting}; it must be above 0 and at most 1`)
+  checkParts('recursiveLeastSquares: the net', net, ['features', 'outputs', 'readout'],
+    'a reservoir, such as echoState() makes')
   const { features: F, outputs: O, readout } = net
   const P = new Float64Array(F * F)
   for (let i = 0; i < F; i++) P[i * F + i] = 1 / ridge

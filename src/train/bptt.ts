@@ -14,12 +14,13 @@
 // new steps are computed twice as well: on the tape, and once more from the carried state to carry it on.
 // With k1 = k2, the common form, nothing is computed twice. Next: loop.ts.
 
-import { check, checkCount, checkThat, show, UnrolledError } from '../check.ts'
+import { check, checkCount, checkParts, checkThat, show, UnrolledError } from '../check.ts'
 import { add } from '../ops/elementwise.ts'
 import { concat, slice } from '../ops/move.ts'
 import { Scope, untracked } from '../scope.ts'
-import { type GradientMap, Tape } from '../tape.ts'
-import { dispose, type Tensor, type Tree } from '../tensor.ts'
+import { checkOptionNames } from '../suggest.ts'
+import { checkTape, type GradientMap, Tape } from '../tape.ts'
+import { checkTensor, dispose, type Tensor, type Tree } from '../tensor.ts'
 
 /** A recurrent net as BPTT sees it. */
 export interface Net<S extends Tree> {
@@ -39,6 +40,10 @@ export interface Activity {
   readonly plain: Tensor
   /** the same as the head saw them, after dropout */
   readonly shown: Tensor
+}
+
+function checkNet<S extends Tree>(op: string, net: Net<S>): void {
+  checkParts(`${op}: the net`, net, ['parameters', 'run', 'loss'], 'a model, such as sequenceModel() makes')
 }
 
 /** What gradients are taken of. */
@@ -62,6 +67,8 @@ export interface Bptt<S extends Tree> {
 export function bptt<S extends Tree>(
   tape: Tape, net: Net<S>, xs: Tensor, targets: Tensor, state: S,
 ): Bptt<S> {
+  checkTape('bptt', tape)
+  checkNet('bptt', net)
   const { outputs, state: last, activity } = net.run(xs, state)
   const loss = net.loss(outputs, targets)
   const grads = tape.gradients(objective(net, loss, activity), net.parameters)
@@ -122,6 +129,8 @@ export interface TruncatedBptt<S extends Tree> {
  * @throws UnrolledError if every or horizon is not a whole number of 1 or more, or horizon < every
  */
 export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOptions<S>): TruncatedBptt<S> {
+  checkNet('truncatedBptt', net)
+  checkOptionNames('truncatedBptt', options, ['every', 'horizon', 'initial'])
   const { every: k1, horizon: k2 = k1, initial } = options
   checkCount('truncatedBptt: every', k1)
   checkCount('truncatedBptt: horizon', k2)
@@ -177,6 +186,7 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
 
   function step(tape: Tape, xs: Tensor, targets: Tensor) {
     checkAlive()
+    checkTensor('truncatedBptt', xs)
     check(xs.shape[0] === k1, () =>
       `truncatedBptt: xs is ${show(xs.shape)}; a window has ${k1} steps, time first`)
     sweep()
@@ -228,6 +238,7 @@ export function truncatedBptt<S extends Tree>(net: Net<S>, options: TruncationOp
     held: () => ({ time, carried, saved: [...saved], past }),
     load(held: Held<S>): void {
       checkAlive()
+      checkParts('truncatedBptt: what is loaded', held, ['time', 'carried', 'saved'], 'what held() gives')
       checkHeld(held, k1, k2)
       retire() // what was held lives until the next step, should it be what is loaded
       time = held.time

@@ -15,7 +15,7 @@ import { abs, add, div, greater, isFinite, maximum, minimum, mul, sqrt, square }
 import { sum } from '../ops/reduce.ts'
 import { untracked } from '../scope.ts'
 import { type GradientMap } from '../tape.ts'
-import { checkFloats, Tensor } from '../tensor.ts'
+import { checkFloats, checkTensor, Tensor } from '../tensor.ts'
 
 /** Clipped gradients under the names they came with, and device scalars about those before clipping. */
 export interface Clipped {
@@ -111,6 +111,7 @@ export function clipByValue(grads: ReadonlyMap<string, Tensor>, max: number): Cl
  * @throws NonFiniteError with the value and what can be done
  */
 export async function requireFinite(norm: Tensor, what: string): Promise<void> {
+  checkTensor('requireFinite', norm)
   checkNorm(await norm.item(), what)
 }
 

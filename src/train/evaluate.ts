@@ -5,13 +5,18 @@
 //   p_v = softmax(logits / temperature)_v
 //   top-k: only the k likeliest; top-p: the fewest likeliest whose sum reaches p (Holtzman et al. 2020)
 
-import { checkCount, checkThat, NonFiniteError, UnrolledError } from '../check.ts'
+import {
+  checkCount, checkKind, checkParts, checkThat, describe, NonFiniteError, UnrolledError,
+} from '../check.ts'
 import { heldOut } from '../data/streams.ts'
 import { slice } from '../ops/move.ts'
 import type { Random } from '../random.ts'
 import { unowned } from '../scope.ts'
+import { checkOptionNames } from '../suggest.ts'
 import { dispose, type Tensor, tensor, type Tree } from '../tensor.ts'
 import type { SequenceModel } from './language-model.ts'
+
+const MODEL = 'a model, such as languageModel() or loadLanguageModel() makes'
 
 export interface Evaluation {
   /** nats per token */
@@ -24,6 +29,7 @@ export interface Evaluation {
 
 /** Loss in nats as the numbers that people compare. */
 export function inUnits(loss: number): { loss: number, bitsPerChar: number, perplexity: number } {
+  checkThat(typeof loss === 'number', () => `inUnits: the loss is ${describe(loss)}; it must be a number`)
   return { loss, bitsPerChar: loss / Math.LN2, perplexity: Math.exp(loss) }
 }
 
@@ -45,6 +51,8 @@ export interface EvaluateOptions {
 export async function evaluate(
   model: SequenceModel, ids: Int32Array, options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  checkParts('evaluate: the model', model, ['initial', 'run', 'loss'], MODEL)
+  checkOptionNames('evaluate', options, ['before', 'batch', 'window', 'watch'])
   const { before, batch = 32, window = 64, watch } = options
   const windows = heldOut(ids, { before, batch, window })
   const expected = before === undefined ? ids.length - 1 : ids.length
@@ -103,7 +111,10 @@ export interface SampleOptions {
  * @throws UnrolledError for an empty prompt or an option out of its range, NonFiniteError for broken weights
  */
 export async function* sample(model: SequenceModel, options: SampleOptions): AsyncGenerator<number> {
+  checkParts('sample: the model', model, ['initial', 'run'], MODEL)
+  checkOptionNames('sample', options, ['prompt', 'length', 'rng', 'temperature', 'topK', 'topP', 'without'])
   const { prompt, length, rng } = options
+  checkKind('sample: the prompt', prompt, 'a list')
   if (prompt.length === 0) throw new UnrolledError('sample: the prompt is empty; it needs one symbol or more')
   checkCount('sample: length', length, 0)
   const reader = readerOf(model)

@@ -7,7 +7,7 @@
 // that is bits per character, e^loss the perplexity. Parameters: embedding.weight, rnn.weight_ih_l0, ...,
 // head.weight (not when it is tied), head.bias. Next: loop.ts, evaluate.ts.
 
-import { checkThat, UnrolledError } from '../check.ts'
+import { checkKind, checkParts, checkThat, UnrolledError } from '../check.ts'
 import type { Device } from '../device.ts'
 import type { Cell } from '../nn/cell.ts'
 import { type CellName, CELLS, cells } from '../nn/cells.ts'
@@ -88,6 +88,9 @@ export function sequenceModel(parts: SequenceModelParts): SequenceModel {
   checkOptionNames('sequenceModel', parts, ['embedding', 'rnn', 'head', 'dropout', 'variational'])
   const { embedding, head, dropout = 0, variational = false } = parts
   const drop = variational ? lockedDropout : freshDropout
+  for (const part of ['embedding', 'rnn', 'head'] as const) {
+    checkParts(`sequenceModel: ${part}`, parts[part], ['parameters'], 'a layer or a cell')
+  }
   const rnn = asLayer(parts.rnn)
   const all = parameters({ embedding, rnn, head })
   const [first] = all.values()
@@ -125,6 +128,8 @@ export function sequenceModel(parts: SequenceModelParts): SequenceModel {
 export function languageModel(
   form: LanguageModelForm, options: { device: Device, rng: Random, gateBias?: GateBias<string> },
 ): LanguageModel {
+  checkKind('language model: its form', form, 'an object')
+  checkOptionNames('languageModel', options, ['device', 'rng', 'gateBias'])
   const { cell, symbols, embed, hidden, layers, skip = false, dropout, variational, tied = false } = form
   const { device, rng, gateBias } = options
   const width = seenByHead(form)

@@ -8,13 +8,14 @@
 // (cli/train.ts). `train` is the whole loop; `Training` the same step by step, with all that a later step
 // depends on to be had as plain numbers. Next: training-state.ts, evaluate.ts.
 
-import { checkCount, UnrolledError } from '../check.ts'
+import { checkCount, checkParts, UnrolledError } from '../check.ts'
 import { Streams } from '../data/streams.ts'
 import { lastLossFlow, type LastLossFlow } from '../inspect/last-loss-flow.ts'
 import { isFinite, mul } from '../ops/elementwise.ts'
 import { stack } from '../ops/move.ts'
 import type { Random } from '../random.ts'
 import { unowned, untracked } from '../scope.ts'
+import { checkOptionNames } from '../suggest.ts'
 import { Tape } from '../tape.ts'
 import { dispose, tensor, type Tensor, type Tree } from '../tensor.ts'
 import { type Net, truncatedBptt, type TruncatedBptt } from './bptt.ts'
@@ -52,6 +53,11 @@ export interface TrainOptions {
   /** when to stop: after so many steps, or when so many minutes have passed */
   stop: { steps: number } | { minutes: number }
 }
+
+const OPTIONS = [
+  'model', 'ids', 'batch', 'window', 'horizon', 'clip', 'sumSteps', 'penalty', 'optimizer', 'schedule', 'rng',
+  'stop',
+] as const
 
 export interface StepEvent {
   readonly event: 'step'
@@ -116,7 +122,10 @@ export class Training {
 
   /** @throws UnrolledError if the text is too short for the batch and the window */
   constructor(options: TrainOptions) {
+    checkOptionNames('train', options, OPTIONS)
     const { model, batch, window, horizon = window } = options
+    checkParts('train: the model', model, ['parameters', 'initial', 'run'],
+      'a model, such as languageModel() makes')
     checkCount('train: window', window)
     this.options = options
     this.streams = new Streams(options.ids, batch)
@@ -192,6 +201,7 @@ export class Training {
    * @throws UnrolledError if the state cannot be that of such a training
    */
   load(state: TrainingState): void {
+    checkParts('load: the state', state, ['steps', 'position', 'random', 'tensors'], 'what state() gives')
     const { model, optimizer, rng } = this.options
     this.checkPlace(state)
     const { steps, position, elapsed, random: { key, position: drawn } } = state

@@ -177,13 +177,16 @@ export function adam(options: AdamOptions): Optimizer {
  * @throws UnrolledError for a rate, eps or decay below 0, a beta outside [0, 1)
  */
 export function adamw(options: AdamOptions): Optimizer {
+  checkOptionNames('adamw', options, ADAM_OPTIONS)
   const { weightDecay = 0.01 } = options
   return adamLike('adamw', { ...options, weightDecay }, true)
 }
 
+const ADAM_OPTIONS = ['learningRate', 'beta1', 'beta2', 'eps', 'weightDecay'] as const
+
 /** Adam; its weight decay is in g, or decoupled from it. */
 function adamLike(name: string, options: AdamOptions, decoupled: boolean): Optimizer {
-  checkOptionNames(name, options, ['learningRate', 'beta1', 'beta2', 'eps', 'weightDecay'])
+  checkOptionNames(name, options, ADAM_OPTIONS)
   const { learningRate, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0 } = options
   checkAtLeastZero(name, { learningRate, eps, weightDecay })
   checkBelowOne(name, { beta1, beta2 })

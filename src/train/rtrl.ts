@@ -8,7 +8,7 @@
 // neural networks". A step costs S^2 W, about H^4, but memory does not grow with T. In plain float64, without
 // a tensor or a tape: a judge for small nets that owes them nothing. Next: bptt.ts, the other way.
 
-import { check, checkThat, describe } from '../check.ts'
+import { check, checkParts, checkThat, describe } from '../check.ts'
 import { checkOptionNames } from '../suggest.ts'
 import type { Dynamics, Numbers } from './dynamics.ts'
 
@@ -30,7 +30,8 @@ export class Rtrl {
   private slopes: Float64Array
 
   /** @param state s_0; zeros unless given. @throws ShapeError for lists that do not fit the net */
-  constructor(net: Dynamics, weights: Numbers, state: Numbers = new Float64Array(net.states)) {
+  constructor(net: Dynamics, weights: Numbers, state: Numbers = new Float64Array(net?.states ?? 0)) {
+    checkParts('rtrl: the net', net, ['states', 'weights', 'step'], 'dynamics, such as elmanDynamics() makes')
     shapeOf('weights', weights, net.weights)
     shapeOf('state', state, net.states)
     this.net = net

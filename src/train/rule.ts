@@ -8,13 +8,14 @@
 // Everything is enqueued, nothing is read back. A device that has the rule as a kernel takes all parameters
 // at once; each slot of the state then lies in one memory. Next: optimizers.ts for the rules themselves.
 
-import { check, show, UnrolledError } from '../check.ts'
+import { check, checkParts, checkThat, describe, show, UnrolledError } from '../check.ts'
 import { mayFuse } from '../context.ts'
 import type { FlatUpdate, View } from '../device.ts'
 import { add, where } from '../ops/elementwise.ts'
 import { concat, reshape } from '../ops/move.ts'
 import { sameShape } from '../shape.ts'
 import { unowned, untracked } from '../scope.ts'
+import { checkOptionNames } from '../suggest.ts'
 import { dispose, full, Tensor, zeros } from '../tensor.ts'
 
 /** Tensors by name: parameters, gradients, or an optimiser's state. */
@@ -56,6 +57,8 @@ export class Optimizer {
   private kept = new Map<string, Tensor>()
 
   constructor(rule: Rule) {
+    checkParts('Optimizer: the rule', rule, ['name', 'learningRate', 'slots', 'step'],
+      'a Rule; adam() and its like make theirs')
     this.name = rule.name
     this.learningRate = rule.learningRate
     this.rule = rule
@@ -67,6 +70,8 @@ export class Optimizer {
    * @throws UnrolledError if names, shapes or state do not fit (then nothing was written)
    */
   update(params: TensorMap, grads: TensorMap, options: UpdateOptions = {}): void {
+    this.checkMaps({ parameters: params, gradients: grads })
+    checkOptionNames(this.name, options, ['applyIf', 'learningRate'])
     const { applyIf, learningRate = this.learningRate } = options
     checkAtLeastZero(this.name, { learningRate })
     check(applyIf === undefined || applyIf.rank === 0, () =>
@@ -92,6 +97,13 @@ export class Optimizer {
       }
       write(this.kept.get(this.stepName)!, t)
     })
+  }
+
+  private checkMaps(all: { readonly [what: string]: TensorMap }): void {
+    for (const [what, map] of Object.entries(all)) {
+      checkThat(map instanceof Map, () => `${this.name}: the map of ${what} is ${describe(map)}; it must ` +
+        'be a Map of tensors by name, as parameters({ cell }) and tape.gradients give')
+    }
   }
 
   /** The step for all parameters at once, where the device can; false where it cannot. */
@@ -145,6 +157,7 @@ export class Optimizer {
    * @throws UnrolledError for a name that this optimiser does not keep, or if the step count is missing
    */
   load(state: TensorMap, params?: TensorMap): void {
+    this.checkMaps({ state, ...(params && { parameters: params }) })
     const { name } = this
     const slots = Object.keys(this.rule.slots)
     for (const key of state.keys()) {

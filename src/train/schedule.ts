@@ -6,7 +6,8 @@
 // There is no state to save: a run that is resumed asks for the step it is at. Each equals the scheduler of
 // PyTorch that its comment names (which multiplies its last rate, so that the last digits may differ).
 
-import { checkCount, UnrolledError } from '../check.ts'
+import { checkCount, checkKind, UnrolledError } from '../check.ts'
+import { checkOptionNames } from '../suggest.ts'
 
 /** The learning rate of a step, counted from 0, for a base rate. */
 export type Schedule = (step: number, base: number) => number
@@ -22,9 +23,9 @@ export function constant(): Schedule {
  * with `every` an epoch, hold 4 and factor 0.5, the schedule of Zaremba et al. 2014 for their small net.
  * @throws UnrolledError unless `every` and `hold` are whole numbers above 0, and 0 <= factor <= 1
  */
-export function stepDecay(
-  { every, factor, hold = 1 }: { every: number, factor: number, hold?: number },
-): Schedule {
+export function stepDecay(options: { every: number, factor: number, hold?: number }): Schedule {
+  checkOptionNames('stepDecay', options, ['every', 'factor', 'hold'])
+  const { every, factor, hold = 1 } = options
   checkCount('stepDecay: every', every)
   checkShare('stepDecay: factor', factor)
   checkCount('stepDecay: hold', hold)
@@ -38,7 +39,9 @@ export function stepDecay(
  * @param options.min the last rate, an absolute one, 0 by default
  * @throws UnrolledError unless `total` is a whole number above 0, and min a number of 0 or more
  */
-export function cosine({ total, min = 0 }: { total: number, min?: number }): Schedule {
+export function cosine(options: { total: number, min?: number }): Schedule {
+  checkOptionNames('cosine', options, ['total', 'min'])
+  const { total, min = 0 } = options
   checkCount('cosine: total', total)
   if (!(min >= 0 && min < Infinity)) {
     throw new UnrolledError(`cosine: min is ${min}; it must be a number of 0 or more`)
@@ -52,11 +55,12 @@ export function cosine({ total, min = 0 }: { total: number, min?: number }): Sch
  * @param options.start a share of the base rate, 1/3 by default, as in PyTorch
  * @throws UnrolledError unless `steps` is a whole number above 0, and 0 <= start <= 1
  */
-export function warmup(
-  { steps, start = 1 / 3, then = constant() }: { steps: number, start?: number, then?: Schedule },
-): Schedule {
+export function warmup(options: { steps: number, start?: number, then?: Schedule }): Schedule {
+  checkOptionNames('warmup', options, ['steps', 'start', 'then'])
+  const { steps, start = 1 / 3, then = constant() } = options
   checkCount('warmup: steps', steps)
   checkShare('warmup: start', start)
+  checkKind('warmup: then', then, 'a function')
   return (step, base) => step < steps ? base * (start + (1 - start) * step / steps) : then(step - steps, base)
 }
 
