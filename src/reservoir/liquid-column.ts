@@ -6,7 +6,7 @@
 // Each of the four kinds of synapse (from and to neurons that excite or inhibit) has its own C, weight A,
 // dynamics U, D, F and delay. Read next: liquid.ts, which runs it.
 
-import { checkCount, checkParts, checkThat, show } from '../check.ts'
+import { checkCount, checkThat, describe, show } from '../check.ts'
 import { checkRandom, type Random } from '../random.ts'
 import { checkOptionNames } from '../suggest.ts'
 
@@ -163,7 +163,8 @@ function drawSynapses(
 export function afterPause(
   synapse: { U: number, D: number, F: number }, u: number, R: number, pause: number,
 ): [u: number, R: number] {
-  checkParts('afterPause: the synapse', synapse, ['U', 'D', 'F'], 'an object with U, D and F')
+  checkThat(Number.isFinite(synapse?.U) && Number.isFinite(synapse.D) && Number.isFinite(synapse.F), () =>
+    `afterPause: the synapse is ${describe(synapse)}; it must be an object of numbers, U, D and F`)
   const { U, D, F } = synapse
   return [U + u * (1 - U) * Math.exp(-pause / F), 1 + (R - u * R - 1) * Math.exp(-pause / D)]
 }

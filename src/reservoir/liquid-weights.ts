@@ -5,7 +5,7 @@
 // The synapses of neuron i, or of input i, are those from starts[i] to starts[i + 1] - 1.
 // Read next: liquid-column.ts, what they mean; ../io/safetensors.ts.
 
-import { checkThat } from '../check.ts'
+import { checkParts, checkThat } from '../check.ts'
 import { checkOptionNames } from '../suggest.ts'
 import type { Column } from './liquid-column.ts'
 
@@ -20,8 +20,10 @@ export type LiquidWeights = Readonly<Record<string, ArrayLike<number>>>
  *   liquid({ weights })
  */
 export function liquidTensors(
-  { column: { excitatory, background, noise, inputs, synapses } }: { readonly column: Column },
+  net: { readonly column: Column },
 ): Map<string, { shape: number[], data: Float64Array, dtype: 'F64' }> {
+  checkParts('liquidTensors: the net', net, ['column'], 'what liquid() makes')
+  const { excitatory, background, noise, inputs, synapses } = net.column
   const { starts, targets, A, U, D, F, delays, dynamic } = synapses
   const ends = inputs.map((_, k) => inputs.slice(0, k + 1).reduce((sum, one) => sum + one.targets.length, 0))
   const lists: Record<string, ArrayLike<number>> = {

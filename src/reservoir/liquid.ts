@@ -7,7 +7,7 @@
 // Between spikes all is solved exactly (Rotter and Diesmann 1999): a step only rounds times and delays. Times
 // are in ms, currents in nA, potentials in mV above rest. Read next: liquid-column.ts; liquid-weights.ts.
 
-import { checkThat } from '../check.ts'
+import { checkKind, checkThat } from '../check.ts'
 import { checkRandom, type Random } from '../random.ts'
 import { checkOptionNames } from '../suggest.ts'
 import { afterPause, type Column, type ColumnOptions, drawColumn, type Synapses } from './liquid-column.ts'
@@ -66,6 +66,7 @@ const TRACE_DECAY = decay(STATE)
  * @throws UnrolledError for options that do not fit
  */
 export function liquid(options: ColumnOptions | { readonly weights: LiquidWeights }): Liquid {
+  checkKind('liquid: its options', options, 'an object')
   if ('weights' in options) checkOptionNames('liquid', options, ['weights'])
   const column = 'weights' in options ? columnOf(options.weights) : drawColumn(options)
   return { size: column.excitatory.length, column, run: (run) => simulate(column, run) }
