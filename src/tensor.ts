@@ -228,7 +228,7 @@ export function dispose(tree: Tree): void {
 
 /** The device that all of an op's inputs live on; throws if one is no tensor, or lives on another. */
 export function commonDevice(op: string, inputs: readonly Tensor[]): Device {
-  checkKind(`${op}: the list of its inputs`, inputs, 'a list')
+  if (!Array.isArray(inputs)) checkKind(`${op}: the list of its inputs`, inputs, 'a list')
   if (inputs.length === 0) throw new UnrolledError(`${op}: it needs at least one tensor`)
   const device = inputs[0]?.device
   for (const x of inputs) {

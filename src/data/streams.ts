@@ -95,7 +95,7 @@ export interface HeldOutWindow extends Window {
 export function heldOut(
   ids: Int32Array, options: { before?: number, batch: number, window: number },
 ): Iterable<HeldOutWindow> {
-  checkKind('held-out text: its symbols', ids, 'a list')
+  checkKind('held-out text: the list of its symbols', ids, 'a list')
   checkOptionNames('heldOut', options, ['before', 'batch', 'window'])
   const { before, batch, window } = options
   checkCount('held-out text: batch', batch)

@@ -198,7 +198,7 @@ async function readAll(measured: readonly Measured[]): Promise<FlowEntry[]> {
 
 /** A bar chart in text, one line per step; bars are logarithmic, from 1e-12 of the largest norm up to it. */
 export function formatFlow(entries: readonly FlowEntry[], width = 40): string {
-  checkKind('formatFlow: its entries', entries, 'a list')
+  checkKind('formatFlow: the list of its entries', entries, 'a list')
   const largest = entries.reduce((most, { norm }) => Math.max(most, norm), 0)
   const lines: string[] = []
   let title = ''

@@ -44,8 +44,8 @@ const LENGTH_BYTES = 8
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, HostTensor>, metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
-  checkKind('encodeSafetensors: its tensors', tensors, 'a map')
-  checkKind('encodeSafetensors: its metadata', metadata, 'a map')
+  checkKind('encodeSafetensors: the map of tensors', tensors, 'a map')
+  checkKind('encodeSafetensors: the map of metadata', metadata, 'a map')
   const entries: string[] = [] // written one by one: a plain object would reorder names such as '10'
   if (metadata.size > 0) {
     const pairs = [...metadata].map(([key, text]) => `${JSON.stringify(key)}:${JSON.stringify(text)}`)

@@ -172,8 +172,8 @@ export interface FusedParts extends Omit<RecurrenceParts, 'projected' | 'h' | 'c
 
 /** Completes a cell: its zero state, its step, and checks that come before any op's and speak of the cell. */
 export function projectedCell<S extends Named>(name: string, parts: CellParts<S>): ProjectedCell<S> {
-  checkParts('projectedCell: its parts', parts, ['inputs', 'outputs', 'width', 'sizes', 'device', 'project'],
-    'an object of CellParts')
+  checkParts('projectedCell: the object of its parts', parts,
+    ['inputs', 'outputs', 'width', 'sizes', 'device', 'project'], 'an object of CellParts')
   const { inputs, outputs, width, sizes, device } = parts
 
   function project(x: Tensor): Tensor {

@@ -83,11 +83,11 @@ export interface HasParameters {
  * parameters({ cell, head }) has "cell.weight_ih". One that layers share is there once, named by the first.
  */
 export function parameters(layers: { readonly [name: string]: HasParameters }): Map<string, Tensor> {
-  checkKind('parameters: its layers', layers, 'an object')
+  checkKind('parameters: the object of its layers', layers, 'an object')
   const all = new Map<string, Tensor>()
   const known = new Set<Tensor>()
   for (const [layer, { parameters: own }] of Object.entries(layers)) {
-    checkKind(`parameters: the parameters of ${layer}`, own, 'an object')
+    checkKind(`parameters: the object of parameters of ${layer}`, own, 'an object')
     for (const [name, x] of Object.entries(own)) {
       if (!known.has(x)) all.set(`${layer}.${name}`, x)
       known.add(x)
@@ -118,7 +118,7 @@ export function loadParameters(
   target: ReadonlyMap<string, Tensor>,
   values: ReadonlyMap<string, { shape: readonly number[], data: ArrayLike<number> }>,
 ): void {
-  checkKind('load: the parameters', target, 'a map')
+  checkKind('load: the map of parameters', target, 'a map')
   checkKind('load: what is loaded', values, 'a map')
   for (const [name, x] of target) {
     const value = values.get(name)

@@ -175,7 +175,7 @@ export function recurrent(options: RecurrentOptions): Recurrent {
   /** Brings the accepted layouts to [T, B, D] and the results back. */
   function run(xs: Tensor, runOptions: RunOptions = {}) {
     checkTensor('recurrent', xs)
-    checkKind('recurrent: the options of its call', runOptions, 'an object')
+    checkKind('recurrent: the object of its options', runOptions, 'an object')
     check((xs.rank === 3 || xs.rank === 2) && xs.shape.at(-1) === options.inputs, () =>
       `recurrent: x is ${show(xs.shape)}; it must be [${batchFirst ? 'B, T' : 'T, B'}, ${options.inputs}], ` +
       `or [T, ${options.inputs}] for a single sequence`)

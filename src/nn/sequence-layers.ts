@@ -86,7 +86,7 @@ function deepNet(
     return state
   }
   const run = (xs: Tensor | Rows, sequence: SequenceOptions<readonly Tree[]> = {}) => {
-    checkKind(`${name}: the options of its call`, sequence, 'an object')
+    checkKind(`${name}: the object of its options`, sequence, 'an object')
     const { state, ...options } = sequence
     if (state) checkState(state)
     let layer = lowestLayer(options)
@@ -199,7 +199,7 @@ export function bidirectional<S extends Tree>(
     `bidirectional: the forward cell gives ${forward.outputs} outputs, the reverse one ${reverse.outputs}; ` +
     `to merge them by ${merge} they must be equal; concat puts them side by side`)
   const run = (xs: Tensor, sequence: SequenceOptions<readonly [S, S]> = {}): Unrolled<readonly [S, S]> => {
-    checkKind('bidirectional: the options of its call', sequence, 'an object')
+    checkKind('bidirectional: the object of its options', sequence, 'an object')
     const { state, lengths, layer, rng } = sequence
     checkThat(state === undefined || state?.length === 2, () =>
       `bidirectional: the state has ${state?.length ?? 'no'} parts; it must have 2, forward and reverse`)

@@ -66,7 +66,7 @@ const TRACE_DECAY = decay(STATE)
  * @throws UnrolledError for options that do not fit
  */
 export function liquid(options: ColumnOptions | { readonly weights: LiquidWeights }): Liquid {
-  checkKind('liquid: its options', options, 'an object')
+  checkKind('liquid: the object of its options', options, 'an object')
   if ('weights' in options) checkOptionNames('liquid', options, ['weights'])
   const column = 'weights' in options ? columnOf(options.weights) : drawColumn(options)
   return { size: column.excitatory.length, column, run: (run) => simulate(column, run) }
