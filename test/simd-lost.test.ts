@@ -145,6 +145,37 @@ test('a thread that is stopped between jobs is told of by its end', async () => 
   await checkLost(device, x, error, /^simd: a thread has ended: it ended with code 1; what/)
 })
 
+/** Runs fn, where the main thread's first call of Atomics.add after `calls` of them throws. */
+function failing(calls: number, fn: () => void): void {
+  const { add: honest } = Atomics
+  let left = calls
+  Object.assign(Atomics, {
+    add: (words: Int32Array, word: number, value: number) => {
+      if (left-- === 0) throw new Error('sabotage')
+      return honest(words, word, value)
+    },
+  })
+  try {
+    fn()
+  } finally {
+    Object.assign(Atomics, { add: honest })
+  }
+}
+
+for (const threads of [2, 3]) {
+  test(`an error of the main thread inside a job costs the job, not the device; ${threads} threads`, async () => {
+    const [device, alone] = [await simd({ threads }), await simd({ threads: 1 })]
+    const wanted = await matmul(square(alone, 700), square(alone, 700)).read()
+    const x = square(device, 700) // a product in three blocks: the threads meet at each
+    for (let n = 0; n < 30; n++) {
+      failing(1 + n % 3, () => assert.throws(() => matmul(x, x), /^sabotage$/)) // the first tells of the job
+      assert.equal(await matmul(x, x).read(), wanted)
+    }
+    device.close()
+    alone.close()
+  })
+}
+
 test('no thread is given up because a clock jumps: the machine was asleep', async () => {
   const { device } = await sabotaged('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)')
   const [{ now }, wall] = [performance, Date.now]

@@ -57,11 +57,15 @@ export class Jobs {
     for (let i = 0; i < values.length; i++) this.words[i] = values[i]
     const { kernels, meeting, threads, words: { byteOffset: at } } = this
     if (work < SHARED_WORK || threads === 1) return kernels.perform(kind, at, 0, 1)
-    let answered = false
+    let [performed, answered] = [false, false]
     try {
       meeting.announce(kind, at, threads)
-      kernels.perform(kind, at, 0, threads)
-      answered = meeting.awaitWorkers(threads)
+      try {
+        kernels.perform(kind, at, 0, threads)
+        performed = true
+      } finally { // an error of this thread (a trap, a stack that is full) costs the job, not the device
+        answered = performed ? meeting.awaitWorkers(threads) : meeting.leave(threads)
+      }
     } finally {
       if (!answered) this.lost('a thread has ended or does not answer')
     }

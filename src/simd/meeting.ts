@@ -19,9 +19,12 @@ export interface Beginning {
 }
 
 // Words of a control block: jobs that were announced and shares of them that are done; threads that are at
-// the meeting that is on, and meetings that are over; 1 when a thread is missed; the job itself; and where
-// those begin that are each thread's own.
-const [JOBS, DONE, ARRIVED, MEETINGS, BROKEN, JOB, OWN] = [0, 16, 32, 48, 64, 80, 128]
+// the meeting that is on, and meetings that are over; who is missed; the job itself; and where those begin
+// that are each thread's own.
+const [JOBS, DONE, ARRIVED, MEETINGS, MISSED, JOB, OWN] = [0, 16, 32, 48, 64, 80, 128]
+
+// Nobody is missed; a thread has ended, for good; the main one has left this job by an error of its own.
+const [NOBODY, ENDED, LEFT] = [0, 1, 2]
 
 /** Words of a control block before those that are each thread's own. */
 export const CONTROL_WORDS = OWN
@@ -49,7 +52,7 @@ export function makeMeeting({ memory, control, each, thread, spin }: Beginning, 
 
   /** Lets all who wait know that a thread ends. */
   function breakOff(): void {
-    Atomics.store(words, BROKEN, 1)
+    Atomics.store(words, MISSED, ENDED)
     for (const word of [DONE, MEETINGS]) Atomics.notify(words, word)
   }
 
@@ -67,7 +70,8 @@ export function makeMeeting({ memory, control, each, thread, spin }: Beginning, 
     if (changesSoon(word, old)) return true
     let [silence, heard, before] = [0, beats(threads), performance.now()]
     while (Atomics.load(words, word) === old) {
-      if (Atomics.load(words, BROKEN) !== 0) return false
+      const missed = Atomics.load(words, MISSED)
+      if (missed === ENDED || (missed === LEFT && word === MEETINGS)) return false
       if (maySleep) Atomics.wait(words, word, old, NAP)
       const [now, beat] = [performance.now(), beats(threads)]
       // while the process is stopped or the machine asleep no thread can beat: that is one nap, however long
@@ -77,6 +81,15 @@ export function makeMeeting({ memory, control, each, thread, spin }: Beginning, 
       if (silence > PATIENCE) breakOff()
     }
     return true
+  }
+
+  /** Waits for the workers' shares; false when one is missed. */
+  function awaitWorkers(threads: number): boolean {
+    for (;;) {
+      const done = Atomics.load(words, DONE)
+      if (done === expected) return true
+      if (!awaitChange(DONE, done, threads)) return false
+    }
   }
 
   return {
@@ -107,13 +120,16 @@ export function makeMeeting({ memory, control, each, thread, spin }: Beginning, 
       Atomics.notify(words, JOBS)
     },
 
-    /** Waits for the workers' shares; false when one is missed. */
-    awaitWorkers(threads: number): boolean {
-      for (;;) {
-        const done = Atomics.load(words, DONE)
-        if (done === expected) return true
-        if (!awaitChange(DONE, done, threads)) return false
-      }
+    awaitWorkers,
+
+    /** The main thread leaves a job that it cannot finish: nobody waits for it; false when one is missed. */
+    leave(threads: number): boolean {
+      Atomics.compareExchange(words, MISSED, NOBODY, LEFT)
+      Atomics.notify(words, MEETINGS)
+      const areAllDone = awaitWorkers(threads)
+      Atomics.store(words, ARRIVED, 0) // those who waited have gone
+      Atomics.compareExchange(words, MISSED, LEFT, NOBODY)
+      return areAllDone
     },
 
     /** A worker's life: does its share of each job until there are no more. */
