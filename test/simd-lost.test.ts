@@ -163,7 +163,7 @@ function failing(calls: number, fn: () => void): void {
 }
 
 for (const threads of [2, 3]) {
-  test(`an error of the main thread inside a job costs the job, not the device; ${threads} threads`, async () => {
+  test(`${threads} threads: an error of the main one in a job costs the job, not the device`, async () => {
     const [device, alone] = [await simd({ threads }), await simd({ threads: 1 })]
     const wanted = await matmul(square(alone, 700), square(alone, 700)).read()
     const x = square(device, 700) // a product in three blocks: the threads meet at each
