@@ -23,7 +23,7 @@ export function lstmForward(row: Row): void {
   show4(row, <usize>whole << 2, row.H - whole)
 }
 
-/** c, and o in m's place */
+/** c */
 @inline
 function write4(row: Row, at: usize, n: i32): void {
   const H = <usize>row.H << 2
@@ -31,28 +31,36 @@ function write4(row: Row, at: usize, n: i32): void {
   const i = sigmoid4(add(v128.load(x), v128.load(u)))
   const f = sigmoid4(add(v128.load(x + H), v128.load(u + H)))
   const g = tanh4(add(v128.load(x + 2 * H), v128.load(u + 2 * H)))
-  const o = sigmoid4(add(v128.load(x + 3 * H), v128.load(u + 3 * H)))
-  const c = multiplyAdd(f, v128.load(row.cBefore + at), mul(i, g))
-  put(row.c + at, c, n)
-  put(row.m + at, o, n)
+  put(row.c + at, multiplyAdd(f, v128.load(row.cBefore + at), mul(i, g)), n)
   if (row.saved == 0) return
   const saved = row.saved + at
   put(saved, i, n)
   put(saved + H, f, n)
   put(saved + 2 * H, g, n)
-  put(saved + 3 * H, o, n)
 }
 
-/** m = o tanh(c) */
+/** m */
 @inline
 function show4(row: Row, at: usize, n: i32): void {
-  put(row.m + at, mul(v128.load(row.m + at), tanh4(v128.load(row.c + at))), n)
+  const third = at + (<usize>(3 * row.H) << 2)
+  const o = sigmoid4(add(v128.load(row.x + third), v128.load(row.u + third)))
+  put(row.m + at, mul(o, tanh4(v128.load(row.c + at))), n)
+  if (row.saved) put(row.saved + third, o, n)
 }
 
 export function lstmBackward(row: Row): void {
   const whole = row.H & ~3
+  for (let j = 0; j < whole; j += 4) shown4(row, <usize>j << 2, 4)
   for (let j = 0; j < whole; j += 4) backward4(row, <usize>j << 2, 4)
-  if (whole < row.H) backward4(row, <usize>whole << 2, row.H - whole)
+  if (whole == row.H) return
+  shown4(row, <usize>whole << 2, row.H - whole)
+  backward4(row, <usize>whole << 2, row.H - whole)
+}
+
+/** tanh(c) again, in do's place */
+@inline
+function shown4(row: Row, at: usize, n: i32): void {
+  put(row.dx + at + (<usize>(3 * row.H) << 2), tanh4(v128.load(row.c + at)), n)
 }
 
 @inline
@@ -61,11 +69,11 @@ function backward4(row: Row, at: usize, n: i32): void {
   const saved = row.saved + at
   const i = v128.load(saved), f = v128.load(saved + H)
   const g = v128.load(saved + 2 * H), o = v128.load(saved + 3 * H)
-  const shown = tanh4(v128.load(row.c + at))
+  const dx = row.dx + at
+  const shown = v128.load(dx + 3 * H)
   const d = v128.load(row.dm + at)
   const dc = multiplyAdd(mul(d, o), oneMinus(mul(shown, shown)), v128.load(row.dc + at))
   const cBefore = v128.load(row.cBefore + at)
-  const dx = row.dx + at
   put(dx, mul(mul(dc, g), mul(i, oneMinus(i))), n)
   put(dx + H, mul(mul(dc, cBefore), mul(f, oneMinus(f))), n)
   put(dx + 2 * H, mul(mul(dc, i), oneMinus(mul(g, g))), n)
