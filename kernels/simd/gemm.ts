@@ -6,12 +6,11 @@
 // same bits. CPU twin: src/cpu/matmul.ts. Next: tile.ts, panels.ts.
 
 import { multiplyFew } from './few'
-import { packGroups, packPanels } from './panels'
+import { BLOCK_M, packGroups, packPanels, tallRows } from './panels'
 import { aside, beat, firstNumber, meet, share, shareEnd } from './threads'
-import { GROUP, PANEL, tile1x32, tile2x16, tile4x8 } from './tile'
+import { GROUP, PANEL, TALL, tile1x32, tile2x16, tile4x8, tile5x8 } from './tile'
 
 const BLOCK_K: i32 = 256
-const BLOCK_M: i32 = 256
 
 /** What the host writes down for one product (src/simd/jobs.ts has the same order). Addresses and bytes. */
 @unmanaged
@@ -57,8 +56,7 @@ export function product(p: Product, thread: i32, threads: i32): void {
     if (!meet(threads)) return
     for (let i = first; i < last; i += BLOCK_M) {
       const rows = min(BLOCK_M, last - i)
-      packGroups(mine, p.a + <usize>i * p.aRow + <usize>k * p.aColumn, p.aRow, p.aColumn, rows, depth,
-        0, groupsOf(rows))
+      packGroups(mine, p.a + <usize>i * p.aRow + <usize>k * p.aColumn, p.aRow, p.aColumn, rows, depth)
       const c = p.c + <usize>i * p.cRow + (<usize>j << 2)
       const start = p.start ? p.start + <usize>i * p.startRow + (<usize>j << 2) : 0
       // from the second block on, sums start where the first left them
@@ -69,6 +67,7 @@ export function product(p: Product, thread: i32, threads: i32): void {
   }
 }
 
+/** In how many parts M rows can be shared out. */
 export function groupsOf(M: i32): i32 {
   return (M + GROUP - 1) / GROUP
 }
@@ -104,35 +103,39 @@ function multiplyBlock(
   groups: usize, M: i32, panels: usize, N: i32, K: i32, k: i32, depth: i32,
   from: usize, fromRow: usize, c: usize, cRow: usize,
 ): void {
-  const full = M / GROUP * GROUP
-  if (full > 0) multiplyGroups(groups, full, panels, N, K, k, depth, from, fromRow, c, cRow)
+  const tall = tallRows(M), full = tall + (M - tall) / GROUP * GROUP
+  if (full > 0) multiplyGroups(groups, tall, full, panels, N, K, k, depth, from, fromRow, c, cRow)
   if (full == M) return
   multiplyRest(groups + (<usize>(full * K) << 2), M - full, panels, N, K, k, depth,
     from ? from + <usize>full * fromRow : 0, fromRow, c + <usize>full * cRow, cRow)
 }
 
-/** M rows in whole groups: panel by panel, down the rows. */
+/** M rows in whole groups, the first `tall` of them in tall ones: panel by panel, down the rows. */
 function multiplyGroups(
-  groups: usize, M: i32, panels: usize, N: i32, K: i32, k: i32, depth: i32,
+  groups: usize, tall: i32, M: i32, panels: usize, N: i32, K: i32, k: i32, depth: i32,
   from: usize, fromRow: usize, c: usize, cRow: usize,
 ): void {
-  const stepA = <usize>(GROUP * K) << 2, stepB = <usize>(PANEL * K) << 2
-  const stepC = <usize>GROUP * cRow, stepFrom = <usize>GROUP * fromRow
+  const a = groups + (<usize>(k * TALL) << 2), lower = groups + (<usize>(tall * K + k * GROUP) << 2)
+  const fromLower = from ? from + <usize>tall * fromRow : 0, toLower = c + <usize>tall * cRow
   for (let j = 0; j < N; j += PANEL) {
     const b = panels + (<usize>(j * K) << 2) + (<usize>k << 5)
-    let a = groups + (<usize>k << 4)
-    let to = c + (<usize>j << 2), start = from ? from + (<usize>j << 2) : 0
-    if (N - j >= PANEL) {
-      for (let i = 0; i < M; i += GROUP, a += stepA, to += stepC) {
-        tile4x8(a, b, depth, start, fromRow, to, cRow)
-        if (start) start += stepFrom
-      }
-    } else {
-      for (let i = 0; i < M; i += GROUP, a += stepA, to += stepC) {
-        edge(a, GROUP, b, stepB, depth, start, fromRow, to, cRow, N - j)
-        if (start) start += stepFrom
-      }
-    }
+    const at = <usize>j << 2, columns = min(PANEL, N - j)
+    down(TALL, tall, a, b, K, depth, from ? from + at : 0, fromRow, c + at, cRow, columns)
+    down(GROUP, M - tall, lower, b, K, depth, from ? fromLower + at : 0, fromRow, toLower + at, cRow, columns)
+  }
+}
+
+/** One panel and M rows of A, in groups of `rows`. */
+@inline
+function down(
+  rows: i32, M: i32, a: usize, b: usize, K: i32, depth: i32,
+  from: usize, fromRow: usize, c: usize, cRow: usize, columns: i32,
+): void {
+  const stepA = <usize>(rows * K) << 2, stepC = <usize>rows * cRow
+  const stepFrom = from ? <usize>rows * fromRow : 0
+  for (let i = 0; i < M; i += rows, a += stepA, c += stepC, from += stepFrom) {
+    if (columns == PANEL) tile(rows, a, b, 0, depth, from, fromRow, c, cRow)
+    else edge(a, rows, b, 0, depth, from, fromRow, c, cRow, columns)
   }
 }
 
@@ -160,19 +163,20 @@ function edge(
 ): void {
   const scratch = aside()
   const filled = rows == 3 ? GROUP : rows
-  const width = PANEL * GROUP / filled
+  const width = filled >= GROUP ? PANEL : PANEL * GROUP / filled
   const scratchRow = <usize>width << 2
   if (from) copyRows(scratch, scratchRow, from, fromRow, rows, columns)
   tile(filled, a, b, stepB, K, from ? scratch : 0, scratchRow, scratch, scratchRow)
   copyRows(c, cRow, scratch, scratchRow, rows, columns)
 }
 
-/** A whole tile of 4, 2 or 1 rows. */
+/** A whole tile of 5, 4, 2 or 1 rows. */
 @inline
 function tile(
   rows: i32, a: usize, b: usize, stepB: usize, K: i32, from: usize, fromRow: usize, c: usize, cRow: usize,
 ): void {
-  if (rows == 4) tile4x8(a, b, K, from, fromRow, c, cRow)
+  if (rows == TALL) tile5x8(a, b, K, from, fromRow, c, cRow)
+  else if (rows == GROUP) tile4x8(a, b, K, from, fromRow, c, cRow)
   else if (rows == 2) tile2x16(a, b, stepB, K, from, fromRow, c, cRow)
   else tile1x32(a, b, stepB, K, from, c)
 }

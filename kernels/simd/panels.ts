@@ -1,12 +1,23 @@
 // Packing: the lines of a matrix interleaved, so that a tile reads what it multiplies straight through.
 //
-//   group of A   4 rows:     group[k][4]       a rest of 3 rows is filled up with zeros; of 2 or 1, left so
+//   group of A   5 rows:     group[k][5]       as many as leave a multiple of 4
+//                4 rows:     group[k][4]       a rest of 3 rows is filled up with zeros; of 2 or 1, left so
 //   panel of B   8 columns:  panel[k][8]       filled up with zeros
 //
 // A "line" is a row of A or a column of B: `line` bytes from one to the next, `step` bytes from k to k + 1.
 // Where either is 4 the numbers lie side by side, and are moved four at a time. Next: tile.ts.
 
-import { GROUP, PANEL } from './tile'
+import { GROUP, HAS_TALL, PANEL, TALL } from './tile'
+
+/** Rows of A that are packed at a time: 256 KiB of them stay in the second cache. */
+export const BLOCK_M: i32 = 256
+
+/** How many of the M rows of a block, M <= BLOCK_M, are in groups of 5: they come first. */
+export function tallRows(M: i32): i32 {
+  if (!HAS_TALL) return 0
+  const others = (TALL - M % TALL) % TALL * GROUP // M = 5 a + 4 b with the least b
+  return max(0, M - others)
+}
 
 /** to[k][..4..] = 4 lines from k = 0 to K, in rows that are `width` bytes apart. */
 function packFour(to: usize, width: usize, x: usize, line: usize, step: usize, K: i32): void {
@@ -46,21 +57,25 @@ function packFew(
   }
 }
 
-/** Groups of rows `first` to `last` (counted in groups of 4) of A [M, K]. */
-export function packGroups(
-  to: usize, a: usize, row: usize, column: usize, M: i32, K: i32, first: i32, last: i32,
-): void {
-  for (let g = first; g < last; g++) {
-    const i = g * GROUP
-    const rows = min(GROUP, M - i)
-    const at = to + (<usize>(i * K) << 2)
-    const x = a + <usize>i * row
-    if (rows == GROUP) packFour(at, 16, x, row, column, K)
-    else {
-      const filled = rows == 3 ? GROUP : rows
-      packFew(at, <usize>filled << 2, filled, x, row, column, rows, K)
-    }
+/** The groups of A [M, K], block by block. */
+export function packGroups(to: usize, a: usize, row: usize, column: usize, M: i32, K: i32): void {
+  for (let i = 0; i < M; i += BLOCK_M) {
+    packBlock(to + (<usize>(i * K) << 2), a + <usize>i * row, row, column, min(BLOCK_M, M - i), K)
   }
+}
+
+function packBlock(to: usize, x: usize, row: usize, column: usize, M: i32, K: i32): void {
+  let i = 0
+  for (const tall = tallRows(M); i < tall; i += TALL, x += <usize>TALL * row, to += <usize>(TALL * K) << 2) {
+    packFour(to, 4 * TALL, x, row, column, K)
+    packFew(to + 16, 4 * TALL, 1, x + 4 * row, row, column, 1, K)
+  }
+  for (; i + GROUP <= M; i += GROUP, x += <usize>GROUP * row, to += <usize>(GROUP * K) << 2) {
+    packFour(to, 4 * GROUP, x, row, column, K)
+  }
+  const rows = M - i
+  const filled = rows == 3 ? GROUP : rows
+  packFew(to, <usize>filled << 2, filled, x, row, column, rows, K)
 }
 
 /** Panels `first` to `last` of B [K, N]. */

@@ -158,7 +158,7 @@ function product(
   c: usize, cRow: i32,
 ): void {
   if (rows == 1) groups = a // one row is its own group
-  else packGroups(groups, a, floats(aRow), 4, rows, K, 0, groupsOf(rows))
+  else packGroups(groups, a, floats(aRow), 4, rows, K)
   multiplyPacked(groups, rows, panels, N, K, start, startRow, c, floats(cRow))
 }
 

@@ -9,7 +9,7 @@ import { LINE } from './lanes'
 declare function meetThreads(threads: i32): i32
 
 /** Bytes of a thread's own: a word that beats; at 64 a row's addresses, gates.ts; at 256 a tile, gemm.ts. */
-export const EACH: i32 = 384
+export const EACH: i32 = 448
 
 let own: usize = 0
 
@@ -23,7 +23,7 @@ export function scratchRow(): usize {
   return own + 64
 }
 
-/** This thread's own 128 bytes for a tile that is not whole. */
+/** This thread's own 160 bytes for a tile that is not whole. */
 export function aside(): usize {
   return own + 256
 }
