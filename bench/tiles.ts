@@ -12,17 +12,25 @@ import { prepareEngine } from '#simd-threads'
 export interface Tile {
   readonly rows: number
   readonly columns: number
+  /** how many rows each block of code has; all in one by default */
+  readonly cut?: readonly number[]
 }
 
-export const nameOf = ({ rows, columns }: Tile): string => `${rows} x ${columns}`
+/** The device's own, with multiply-add and without: kernels/simd/tile.ts. */
+export const OWN = {
+  one: { rows: 5, columns: 8, cut: [1, 2, 2] }, two: { rows: 4, columns: 8 },
+} as const
+
+export const nameOf = ({ rows, columns, cut }: Tile): string =>
+  `${rows} x ${columns}${cut ? `, cut ${cut.join(' + ')}` : ''}`
 
 /**
  * Vectors of a tile: its sums; and all of them, with what one number k needs of A and of B. V8 loads all that
- * before it multiplies, in whatever order it was written down.
+ * a block of code needs before it multiplies, in whatever order it was written down.
  */
-export function vectorsOf({ rows, columns }: Tile): { sums: number, all: number } {
+export function vectorsOf({ rows, columns, cut = [rows] }: Tile): { sums: number, all: number } {
   const sums = rows * columns / 4
-  return { sums, all: sums + rows + columns / 4 }
+  return { sums, all: sums + Math.max(...cut) + columns / 4 }
 }
 
 /** Columns of a panel: 8, as the device has them, unless the tile is not made of such. */
@@ -30,8 +38,11 @@ export const panelOf = ({ columns }: Tile): number => (columns % 8 === 0 ? 8 : c
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 
-/** For one k: the shorter side is held in vectors, the numbers of the longer one pass by. */
-function multiplications({ rows, columns }: Tile, multiplyAdd: boolean): string {
+/**
+ * For one k: the shorter side is held in vectors, the numbers of the longer one pass by. A condition that
+ * always holds begins a new block.
+ */
+function multiplications({ rows, columns, cut = [rows] }: Tile, multiplyAdd: boolean): string {
   const wide = columns / 4
   const add = (r: number, v: number, x: string, y: string) => (multiplyAdd
     ? `s${r}_${v} = f32x4.relaxed_madd(${x}, ${y}, s${r}_${v})`
@@ -46,10 +57,24 @@ function multiplications({ rows, columns }: Tile, multiplyAdd: boolean): string 
       ]
     : [
         ...range(wide).map((v) => `const y${v} = ${y(v)}`),
-        ...range(rows).flatMap((r) => [`x = ${x(r)}`, ...range(wide).map((v) => add(r, v, 'x', `y${v}`))]),
+        ...blocks(cut).map((block, k) => {
+          const text = block.flatMap((r) =>
+            [`x = ${x(r)}`, ...range(wide).map((v) => add(r, v, 'x', `y${v}`))])
+          return k === 0 ? text.join('\n') : `if (${k % 2 ? 'a' : 'b0'}) {\n${text.join('\n')}\n}`
+        }),
       ]
   return lines.join('\n        ')
 }
+
+/** The numbers of the rows of each block. */
+function blocks(cut: readonly number[]): number[][] {
+  let next = 0
+  return cut.map((rows) => range(rows).map(() => next++))
+}
+
+/** What a tile's function is called. */
+export const exportOf = ({ rows, columns, cut }: Tile) =>
+  `tile${rows}x${columns}${cut ? 'cut' : ''}` as const
 
 /** A function that lets every panel of B go past every group of A. */
 function tileText(tile: Tile, multiplyAdd: boolean): string {
@@ -58,7 +83,7 @@ function tileText(tile: Tile, multiplyAdd: boolean): string {
   const pointers = range(columns / width).map((p) => `b${p}`)
   const sums = range(rows).flatMap((r) => range(columns / 4).map((v) => ({ r, v, name: `s${r}_${v}` })))
   return `
-export function tile${rows}x${columns}(A: usize, B: usize, C: usize, M: i32, N: i32, K: i32): void {
+export function ${exportOf(tile)}(A: usize, B: usize, C: usize, M: i32, N: i32, K: i32): void {
   for (let j = 0; j < N; j += ${columns}) {
     for (let i = 0; i < M; i += ${rows}) {
       let a = A + (<usize>(i * K) << 2), b0 = B + (<usize>(j * K) << 2)
@@ -123,7 +148,7 @@ export const CYCLES_A_TURN = 16
 
 /** What the compiled text exports. */
 export interface TileKernels {
-  readonly [tile: `tile${number}x${number}`]:
+  readonly [tile: ReturnType<typeof exportOf>]:
     (a: number, b: number, c: number, M: number, N: number, K: number) => void
   registers(to: number, n: number): void
   read(from: number, bytes: number, times: number): number

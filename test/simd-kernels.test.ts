@@ -9,7 +9,7 @@ import { dropout } from '../src/ops/dropout.ts'
 import { add, exp, mul } from '../src/ops/elementwise.ts'
 import { gather, scatterAdd } from '../src/ops/gather.ts'
 import { crossEntropy } from '../src/ops/loss.ts'
-import { affine } from '../src/ops/matmul.ts'
+import { affine, matmul } from '../src/ops/matmul.ts'
 import { broadcastTo, concat, flip, pad, reshape, reverseTime, slice, transpose } from '../src/ops/move.ts'
 import { layerNorm, rmsNorm } from '../src/ops/norm.ts'
 import { max, sum } from '../src/ops/reduce.ts'
@@ -100,6 +100,23 @@ test('random numbers: the bits of Philox, wherever the stream is entered; dropou
     }
     const [a, b] = await both((device) => dropout(made(device, [n], 1), 0.3, random(n)))
     near(a, b, 0, `dropout of ${n}`)
+  }
+})
+
+test('products of any number of rows and columns: groups of 5 and 4, rests, blocks, edges', async () => {
+  const rows = [...Array.from({ length: 26 }, (_, k) => k + 1), 31, 32, 252, 255, 256, 257, 261, 263, 517]
+  for (const M of rows) {
+    for (const [N, K] of M > 300 ? [[9, 259]] : [[1, 5], [8, 1], [33, 17], [7, 259]]) {
+      for (const transposeA of [false, true]) {
+        const [a, b] = await both((device) => {
+          const x = normal(device, transposeA ? [K, M] : [M, K])
+          return matmul(x, normal(device, [K, N]), { transposeA })
+        })
+        const most = Math.max(...Array.from(b, Math.abs))
+        Array.from(a).forEach((v, i) => assert.ok(Math.abs(v - b[i]) < 1e-6 * most * Math.sqrt(K),
+          `[${M}, ${K}] x [${K}, ${N}], ${transposeA}: number ${i} is ${v} for ${b[i]}`))
+      }
+    }
   }
 })
 
