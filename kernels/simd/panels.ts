@@ -1,6 +1,6 @@
 // Packing: the lines of a matrix interleaved, so that a tile reads what it multiplies straight through.
 //
-//   group of A   5 rows:     group[k][5]       as many as leave a multiple of 4
+//   group of A   5 rows:     group[k][5]       as many as there can be
 //                4 rows:     group[k][4]       a rest of 3 rows is filled up with zeros; of 2 or 1, left so
 //   panel of B   8 columns:  panel[k][8]       filled up with zeros
 //
@@ -15,8 +15,8 @@ export const BLOCK_M: i32 = 256
 /** How many of the M rows of a block, M <= BLOCK_M, are in groups of 5: they come first. */
 export function tallRows(M: i32): i32 {
   if (!HAS_TALL) return 0
-  const others = (TALL - M % TALL) % TALL * GROUP // M = 5 a + 4 b with the least b
-  return max(0, M - others)
+  const rest = M % TALL
+  return rest == 3 ? max(0, M - 2 * GROUP) : M - rest // 5 + 3 rows are better off as 4 + 4
 }
 
 /** to[k][..4..] = 4 lines from k = 0 to K, in rows that are `width` bytes apart. */
