@@ -93,13 +93,9 @@ test('a trained model: before, while and after its training', () => {
   const { radii } = JSON.parse(first) as { radii: number[][] }
   radii.flat().forEach((radius, k) => assert.ok(Math.abs(radius / initial[k].radius - 1) < 0.1, `${radius}`))
   assert.is(run(['train', ...model.slice(0, -3), '--cell', 'elman', '--out', 'elman']).status, 0)
-  const bounded = run(['flow', '--cell', 'elman', '--rho', '0.5', '--steps', '12', '--json', '--trained',
-    'elman', '--out', 'bounded'])
-  const products = (JSON.parse(bounded.stdout) as Found).parts['trained-jacobians'].numbers
-  type Product = { lags: number[], norms: number[], sigmaMax: number }
-  for (const { lags, norms, sigmaMax } of products as Product[]) {
-    norms.forEach((norm, k) => assert.ok(norm <= sigmaMax ** lags[k] * (1 + 1e-9), `${norm} at ${lags[k]}`))
-  }
+  const both = run(['flow', '--cell', 'elman', '--rho', '0.5', '--steps', '12', '--json', '--trained',
+    'model,./elman,model', '--out', 'both'])
+  sideBySide(parts, (JSON.parse(both.stdout) as Found).parts)
   assert.is(flow('--data', 'text.txt').status, 0)
   rmSync(at('text.txt'))
   const gone = flow()
@@ -107,6 +103,29 @@ test('a trained model: before, while and after its training', () => {
   assert.match(gone.stderr, /^unrolled: .*text\.txt: there is no such file any more; .*; or flow --data FILE/)
   assert.is(gone.stderr.split('\n').length, 2)
 })
+
+/** What was measured of the models `model` (an lstm) and `elman` in one run: of each the same as alone. */
+function sideBySide(alone: Found['parts'], both: Found['parts']): void {
+  type Row = { label: string, lags: number[], norms: number[], sigmaMax: number }
+  for (const name of ['trained-by-lag', 'trained-jacobians', 'trained-saturation']) {
+    const [one, two] = [alone, both].map((parts) => parts[name].numbers as Row[])
+    assert.equal(two.slice(0, one.length), one.map((row) => ({ ...row, label: `model ${row.label}` })))
+    const others = two.slice(one.length)
+    assert.ok(others.length > 0 && others.every(({ label }) => /^elman (initial|trained)/.test(label)), name)
+    if (name !== 'trained-jacobians') continue
+    for (const { lags, norms, sigmaMax } of others) { // an Elman net has a bound
+      norms.forEach((norm, k) => assert.ok(norm <= sigmaMax ** lags[k] * (1 + 1e-9), `${norm} at ${lags[k]}`))
+    }
+  }
+  type Matrices = Record<'initial' | 'trained', { name: string }[]>
+  for (const stage of ['initial', 'trained'] as const) {
+    const [one, two] = [alone, both].map((parts) => (parts['trained-matrices'].numbers as Matrices)[stage])
+    assert.equal(two.slice(0, 8), one.map((matrix) => ({ ...matrix, name: `model ${matrix.name}` })))
+    assert.equal(two.slice(8).map(({ name }) => name.split(' ')[0]), ['elman'])
+  }
+  const chart = parseXml(read('both/trained-matrices.svg'))
+  for (const words of ['model: spectral radius', 'elman: spectral radius']) assert.match(chart.text, words)
+}
 
 test('what does not fit: one line, code 2; what is not there: code 1', () => {
   const refused = (...args: string[]) => {
@@ -123,7 +142,11 @@ test('what does not fit: one line, code 2; what is not there: code 1', () => {
   assert.is(refused('--steps', '9'), '2 --steps 9: must be a whole number from 10 to 1000')
   assert.match(refused('--steps', '1001'), /^2 --steps 1001: must be a whole number from 10 to 1000/)
   assert.is(refused('--data', 'x'), '2 flow: --data FILE goes with --trained DIR')
-  assert.match(refused('--trained', 'nowhere'), /^1 nowhere: [^\n]*$/)
+  writeFileSync(at('words.txt'), words(400))
+  for (const dirs of ['nowhere', 'model,nowhere', 'nowhere,model']) {
+    assert.match(refused('--trained', dirs, '--data', 'words.txt'), /^1 nowhere: [^\n]*$/)
+  }
+  assert.is(refused('--trained', 'a,,b'), '2 --trained a,,b: must be folders, with commas between them')
   assert.not(existsSync(at('runs')))
   writeFileSync(at('short.txt'), 'the sea')
   assert.match(refused('--trained', 'model', '--data', 'short.txt'),

@@ -1,4 +1,4 @@
-// The model that `unrolled flow --trained DIR` looks at, a fresh one of the same form, and the text that both
+// A model that `unrolled flow --trained DIR` looks at, a fresh one of the same form, and the text that both
 // read: a file that is given, or what the run was validated on. Read next: flow.ts.
 
 import { UnrolledError } from '../check.ts'
@@ -23,7 +23,9 @@ const STREAMS = 8
  * Opens both models on the cpu, in float64.
  * @throws UnrolledError, one line, when the folder holds no model or there is no text for it
  */
-export function openTrained(dir: string, steps: number, data: string | undefined): Trained {
+export function openTrained(
+  dir: string, steps: number, data: string | undefined,
+): Omit<Trained, 'name' | 'whileTraining'> {
   const device = float64()
   const { model, vocabulary } = openModel(dir, device)
   const options = data === undefined ? optionsOf(dir) : undefined

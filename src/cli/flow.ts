@@ -5,7 +5,7 @@
 // Everything is computed on the cpu in float64: products of hundreds of Jacobians leave float32's range.
 // Read next: ../inspect/lab/by-lag.ts, ../inspect/lab/part.ts; flow-text.ts, the text of --trained.
 
-import { join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 
 import { version } from '../../package.json'
 import { printable } from '../data/printable.ts'
@@ -15,7 +15,7 @@ import { forgetBias } from '../inspect/lab/forget-bias.ts'
 import { jacobianPart } from '../inspect/lab/jacobian.ts'
 import { type Part, textTable } from '../inspect/lab/part.ts'
 import { saturated } from '../inspect/lab/saturated.ts'
-import { trainedParts } from '../inspect/lab/trained.ts'
+import { type Trained, trainedParts } from '../inspect/lab/trained.ts'
 import { truncation } from '../inspect/lab/truncation.ts'
 import { checkFolder, ensureFolder, writeAtomically } from '../io/node-files.ts'
 import { type CellName, CELLS } from '../nn/cells.ts'
@@ -46,8 +46,11 @@ export const flowCommand = defineCommand({
       type: 'text', value: 'X,...', default: '0.5,0.9,1.1,1.5',
       help: `spectral radii of the tanh net of 100 units, ${MOST_RHOS} of them at most`,
     },
-    trained: { type: 'folder', help: 'a model that train --out made, before and after its training' },
-    data: { type: 'file', help: 'the text that --trained reads; by default the one it was validated on' },
+    trained: {
+      type: 'folder', value: 'DIR,...',
+      help: 'models that train --out made, side by side: each before and after its training',
+    },
+    data: { type: 'file', help: 'the text that --trained reads; by default what each was validated on' },
     out: { type: 'folder', default: 'runs/flow', help: 'where charts, report.html and flow.json go' },
     json: { type: 'flag', help: 'all numbers as one JSON object on stdout, nothing else' },
   },
@@ -62,8 +65,7 @@ export async function runFlow(options: Values<typeof flowCommand.options>): Prom
     throw new UsageError('flow: --data FILE goes with --trained DIR')
   }
   checkFolder(out)
-  const { trained: dir } = options
-  const trained = dir === undefined ? undefined : openTrained(dir, steps, options.data)
+  const models = await modelsOf(options)
   const release = endOnSignal(() => { process.stdout.write('\n') })
   const tell = async (part: Part): Promise<void> => { if (!json) await say(partText(part)) }
   const parts: Part[] = []
@@ -75,11 +77,9 @@ export async function runFlow(options: Values<typeof flowCommand.options>): Prom
     parts.push(await measure())
     await tell(parts[parts.length - 1])
   }
-  if (trained && dir !== undefined) {
-    const found = await trainedParts(trained, await recurrenceOf(dir), breathe)
-    for (const part of found) await tell(part)
-    parts.push(...found)
-  }
+  const found = models.length > 0 ? await trainedParts(models, breathe) : []
+  for (const part of found) await tell(part)
+  parts.push(...found)
   await write(options, parts)
   release()
   return 0
@@ -102,6 +102,23 @@ async function write(options: Values<typeof flowCommand.options>, parts: readonl
 function partText({ title, table, notes }: Part): string {
   const rows = table.rows.length > 0 ? `${textTable(table)}\n` : ''
   return `${title}\n${rows}${notes.map((note) => `  ${note}\n`).join('')}\n`
+}
+
+/** The models of --trained, told apart by the last parts of their folders' names, or else by all of them. */
+async function modelsOf({ trained, steps, data }: Values<typeof flowCommand.options>): Promise<Trained[]> {
+  if (trained === undefined) return []
+  const dirs = [...new Set(trained.split(','))]
+  if (dirs.includes('')) {
+    throw new UsageError(`--trained ${printable(trained)}: must be folders, with commas between them`)
+  }
+  const short = dirs.map((dir) => basename(resolve(dir)))
+  const names = new Set(short).size === dirs.length ? short : dirs
+  const models: Trained[] = []
+  for (const [k, dir] of dirs.entries()) {
+    const name = dirs.length > 1 ? printable(names[k]) : ''
+    models.push({ ...openTrained(dir, steps, data), name, whileTraining: await recurrenceOf(dir) })
+  }
+  return models
 }
 
 function cellsOf(text: string): CellName[] {

@@ -1,4 +1,4 @@
-// What training did to a model: the gradient of its last loss by lag, the products of its Jacobians, its
+// What training did to models: the gradient of its last loss by lag, the products of its Jacobians, its
 // recurrent matrices and its stuck values, each beside those of a fresh net of the same form on the same
 // text. Layers are taken out of the model as cells of their own, with its weights.
 // Read next: ../last-loss-flow.ts, jacobian.ts.
@@ -6,7 +6,7 @@
 import type { Chart } from '../chart.ts'
 import { composed } from '../../context.ts'
 import type { Named, ProjectedCell } from '../../nn/cell.ts'
-import { cells, type MakeCell } from '../../nn/cells.ts'
+import { type CellName, cells, type MakeCell } from '../../nn/cells.ts'
 import { regularised } from '../../nn/regularised.ts'
 import { unroll } from '../../nn/unroll.ts'
 import { gather } from '../../ops/gather.ts'
@@ -30,42 +30,51 @@ const LARGEST_STATE = 400 // numbers: the product of Jacobians is as many by as 
 
 /** A model before and after, in float64, and the text that both read. */
 export interface Trained {
+  /** tells it from others; '' for one that is alone */
+  readonly name: string
   readonly fresh: LanguageModel
   readonly trained: LanguageModel
   /** symbols [T, B] and what follows each */
   readonly xs: Tensor
   readonly targets: Tensor
+  /** a chart of the run's own measurements, if it made any */
+  readonly whileTraining: Chart | undefined
 }
 
-type Stage = readonly [name: 'initial' | 'trained', model: LanguageModel]
-const both = ({ fresh, trained }: Trained): readonly Stage[] => [['initial', fresh], ['trained', trained]]
+interface Stage extends Pick<Trained, 'xs' | 'targets'> {
+  readonly label: string
+  readonly model: LanguageModel
+}
 
-/** @param whileTraining a chart of the run's own measurements, if it made any */
-export async function trainedParts(
-  given: Trained, whileTraining: Chart | undefined, breathe: () => Promise<void>,
-): Promise<Part[]> {
+const stagesOf = (all: readonly Trained[]): Stage[] => all.flatMap(({ name, fresh, trained, ...text }) => [
+  { label: `${name} initial`.trim(), model: fresh, ...text },
+  { label: `${name} trained`.trim(), model: trained, ...text },
+])
+
+/** @param all of which each reads as many steps */
+export async function trainedParts(all: readonly Trained[], breathe: () => Promise<void>): Promise<Part[]> {
   const parts: Part[] = []
   for (const part of [trainedByLag, trainedJacobians, trainedMatrices, trainedSaturation]) {
-    parts.push(await part(given, whileTraining))
+    parts.push(await part(all))
     await breathe()
   }
   return parts
 }
 
-async function trainedByLag(given: Trained): Promise<Part> {
-  const { xs, targets } = given
+async function trainedByLag(all: readonly Trained[]): Promise<Part> {
   const rows: LagRow[] = []
-  for (const [name, model] of both(given)) {
+  for (const { label, model, xs, targets } of stagesOf(all)) {
     const state = unowned(() => model.initial(xs.shape[1]))
     const flow = await lastLossFlow(model, xs, targets, state)
     dispose(state)
-    const named = (k: number) => flow.layers.length > 1 ? `${name}, layer ${k + 1}` : name
+    const named = (k: number) => flow.layers.length > 1 ? `${label}, layer ${k + 1}` : label
     flow.layers.forEach((norms, k) => {
       rows.push({ label: named(k), state: 'h', norms })
       if (flow.cells) rows.push({ label: named(k), state: 'c', norms: flow.cells[k] })
     })
   }
   const last = rows[0].norms.length - 1
+  const streams = [...new Set(all.map(({ xs }) => xs.shape[1]))].join(' or ')
   const title = 'The gradient of the last loss, by time lag, before and after training'
   return {
     name: 'trained-by-lag', title, table: lagTable(rows),
@@ -75,18 +84,18 @@ async function trainedByLag(given: Trained): Promise<Part> {
         rows.map(({ label, state, norms }) => `${label} ${state} ${shown(norms[last])}`).join(', ') + '.',
       panels: [lagPanel(rows)],
     },
-    notes: [`The loss of the last of ${last + 1} symbols, in nats, root mean square over ${xs.shape[1]} ` +
+    notes: [`The loss of the last of ${last + 1} symbols, in nats, root mean square over ${streams} ` +
       'streams of the text; initial: a fresh net of the same form and seed.'],
     numbers: rows,
   }
 }
 
-async function trainedJacobians(given: Trained): Promise<Part> {
+async function trainedJacobians(all: readonly Trained[]): Promise<Part> {
   const title = 'The product of Jacobians of each layer, before and after training'
   const found: Product[] = []
   const notes: string[] = ['One stream of the text; the whole state of a layer, h and c.']
-  for (const [name, model] of both(given)) {
-    for (const [k, { cell, xs }] of layersOf(model, slice1(given.xs)).entries()) {
+  for (const { label: name, model, xs: symbols } of stagesOf(all)) {
+    for (const [k, { cell, xs }] of layersOf(model, slice1(symbols)).entries()) {
       const label = model.form.layers > 1 ? `${name}, layer ${k + 1}` : name
       const state = unowned(() => cell.initial(1))
       const size = Object.values(state).reduce((total, x) => total + x.size, 0)
@@ -99,7 +108,7 @@ async function trainedJacobians(given: Trained): Promise<Part> {
       dispose([xs, cell.parameters])
     }
   }
-  const T = given.xs.shape[0]
+  const [T] = all[0].xs.shape
   const few = fewLags(T)
   const chart: Chart = {
     title,
@@ -132,32 +141,51 @@ async function productOf(cell: ProjectedCell<Named>, xs: Tensor, { form }: Langu
   return { lags, norms, radius: one?.radius ?? null, sigmaMax }
 }
 
-async function trainedMatrices(given: Trained, whileTraining: Chart | undefined): Promise<Part> {
-  const before = await recurrentMatrices(given.fresh.parameters)
-  const after = await recurrentMatrices(given.trained.parameters)
-  const { cell } = given.trained.form
-  const nameOf = ({ name, block, blocks }: RecurrentMatrix) =>
-    `${name.replace(/^rnn\./, '')} ${blocks > 1 ? gateName(cell, block - 1, blocks) : ''}`.trim()
-  const blocks = after[0]?.blocks ?? 0
-  const notes = blocks === 1 ? [] : [whyNoBound(cell, blocks)]
+async function trainedMatrices(all: readonly Trained[]): Promise<Part> {
+  const rows: Part['table']['rows'][number][] = []
+  const notes = new Set<string>()
+  const numbers: Record<'initial' | 'trained', RecurrentMatrix[]> = { initial: [], trained: [] }
+  for (const { name, fresh, trained, whileTraining } of all) {
+    const { cell } = trained.form
+    const own = (matrix: RecurrentMatrix) => ({ ...matrix, name: `${name} ${matrix.name}`.trim() })
+    const before = (await recurrentMatrices(fresh.parameters)).map(own)
+    const after = (await recurrentMatrices(trained.parameters)).map(own)
+    numbers.initial.push(...before)
+    numbers.trained.push(...after)
+    rows.push(...after.map((matrix, k) =>
+      [nameOf(matrix, cell), before[k].radius, matrix.radius, before[k].norm, matrix.norm]))
+    const blocks = after[0]?.blocks ?? 0
+    if (blocks !== 1) notes.add(whyNoBound(cell, blocks))
+    if (!whileTraining) {
+      notes.add(`${name ? `${name}: the` : 'The'} run has no measurements made while it was trained: ` +
+        'metrics.jsonl has none, such as unrolled train --flow-every makes.')
+    }
+  }
   return {
     name: 'trained-matrices', title: 'The recurrent matrices, before, while and after training',
-    chart: whileTraining,
-    table: {
-      head: ['matrix', 'radius initial', 'trained', 'sigma_max initial', 'trained'],
-      rows: after.map((matrix, k) =>
-        [nameOf(matrix), before[k].radius, matrix.radius, before[k].norm, matrix.norm]),
-    },
-    notes: [...notes, ...whileTraining ? [] : ['The run has no measurements made while it was trained: ' +
-      'metrics.jsonl has none, such as unrolled train --flow-every makes.']],
-    numbers: { initial: before, trained: after },
+    chart: chartWhileTraining(all), numbers, notes: [...notes],
+    table: { head: ['matrix', 'radius initial', 'trained', 'sigma_max initial', 'trained'], rows },
   }
 }
 
-async function trainedSaturation(given: Trained): Promise<Part> {
+const nameOf = ({ name, block, blocks }: RecurrentMatrix, cell: CellName): string =>
+  `${name.replace(/\brnn\./, '')} ${blocks > 1 ? gateName(cell, block - 1, blocks) : ''}`.trim()
+
+/** The panels of all runs, one run below the other. */
+function chartWhileTraining(all: readonly Trained[]): Chart | undefined {
+  const charts = all.flatMap(({ name, whileTraining }) => whileTraining ? [{ name, ...whileTraining }] : [])
+  if (charts.length === 0 || all.length === 1) return all[0].whileTraining
+  return {
+    ...charts[0], caption: charts.map(({ name, caption }) => `${name}: ${caption}`).join(' '),
+    panels: charts.flatMap(({ name, panels }) => panels.map((panel) =>
+      ({ ...panel, y: { ...panel.y, label: `${name}: ${panel.y.label}` } }))),
+  }
+}
+
+async function trainedSaturation(all: readonly Trained[]): Promise<Part> {
   const found: Stuck[] = []
-  for (const [name, model] of both(given)) {
-    for (const [k, { cell, xs }] of layersOf(model, given.xs).entries()) {
+  for (const { label: name, model, xs: symbols } of stagesOf(all)) {
+    for (const [k, { cell, xs }] of layersOf(model, symbols).entries()) {
       const tape = new Tape()
       try {
         composed(() => unroll(cell, xs))
