@@ -57,6 +57,29 @@ function packFew(
   }
 }
 
+/**
+ * Four groups at once of an A whose rows lie side by side: of each k the numbers of all are read together.
+ * Group by group every cache line would be read again, from afar: where columns are a power of two apart they
+ * drive each other out of the first cache.
+ */
+@inline
+function packTogether(rows: i32, to: usize, x: usize, step: usize, K: i32): void {
+  const width = <usize>rows << 2, block = width * K
+  let to1 = to + block, to2 = to1 + block, to3 = to2 + block
+  for (let k = 0; k < K; k++, x += step) {
+    copyRows(rows, to, x); copyRows(rows, to1, x + width)
+    copyRows(rows, to2, x + 2 * width); copyRows(rows, to3, x + 3 * width)
+    to += width; to1 += width; to2 += width; to3 += width
+  }
+}
+
+/** The numbers of one k. */
+@inline
+function copyRows(rows: i32, to: usize, x: usize): void {
+  v128.store(to, v128.load(x))
+  if (rows == TALL) store<f32>(to, load<f32>(x, 16), 16)
+}
+
 /** The groups of A [M, K], block by block. */
 export function packGroups(to: usize, a: usize, row: usize, column: usize, M: i32, K: i32): void {
   for (let i = 0; i < M; i += BLOCK_M) {
@@ -64,31 +87,54 @@ export function packGroups(to: usize, a: usize, row: usize, column: usize, M: i3
   }
 }
 
-function packBlock(to: usize, x: usize, row: usize, column: usize, M: i32, K: i32): void {
-  let i = 0
-  for (const tall = tallRows(M); i < tall; i += TALL, x += <usize>TALL * row, to += <usize>(TALL * K) << 2) {
-    packFour(to, 4 * TALL, x, row, column, K)
-    packFew(to + 16, 4 * TALL, 1, x + 4 * row, row, column, 1, K)
-  }
-  for (; i + GROUP <= M; i += GROUP, x += <usize>GROUP * row, to += <usize>(GROUP * K) << 2) {
-    packFour(to, 4 * GROUP, x, row, column, K)
-  }
+function packBlock(to: usize, a: usize, row: usize, column: usize, M: i32, K: i32): void {
+  const tall = packWhole(TALL, to, a, row, column, 0, tallRows(M), K)
+  const i = packWhole(GROUP, to, a, row, column, tall, M, K)
   const rows = M - i
   const filled = rows == 3 ? GROUP : rows
-  packFew(to, <usize>filled << 2, filled, x, row, column, rows, K)
+  packFew(to + (<usize>(i * K) << 2), <usize>filled << 2, filled, a + <usize>i * row, row, column, rows, K)
+}
+
+/** Whole groups of rows from i on; returns the row after the last of them. */
+@inline
+function packWhole(
+  rows: i32, to: usize, a: usize, row: usize, column: usize, i: i32, last: i32, K: i32,
+): i32 {
+  for (; row == 4 && i + 4 * rows <= last; i += 4 * rows) {
+    packTogether(rows, to + (<usize>(i * K) << 2), a + (<usize>i << 2), column, K)
+  }
+  for (; i + rows <= last; i += rows) {
+    const at = to + (<usize>(i * K) << 2), x = a + <usize>i * row
+    packFour(at, <usize>rows << 2, x, row, column, K)
+    if (rows == TALL) packFew(at + 16, 4 * TALL, 1, x + 4 * row, row, column, 1, K)
+  }
+  return i
 }
 
 /** Panels `first` to `last` of B [K, N]. */
 export function packPanels(
   to: usize, b: usize, row: usize, column: usize, N: i32, K: i32, first: i32, last: i32,
 ): void {
-  for (let p = first; p < last; p++) {
+  let p = first
+  for (; column == 4 && p + 2 <= last && (p + 2) * PANEL <= N; p += 2) {
+    packPair(to + (<usize>(p * PANEL * K) << 2), b + (<usize>(p * PANEL) << 2), row, K)
+  }
+  for (; p < last; p++) {
     const j = p * PANEL
     const columns = N - j
     const at = to + (<usize>(j * K) << 2)
     const x = b + <usize>j * column
     packHalf(at, x, column, row, columns, K)
     packHalf(at + 16, x + 4 * column, column, row, columns - 4, K)
+  }
+}
+
+/** Two panels at once of a B whose columns lie side by side, for the same reason. */
+function packPair(to: usize, x: usize, step: usize, K: i32): void {
+  let next = to + (<usize>(PANEL * K) << 2)
+  for (let k = 0; k < K; k++, x += step, to += 32, next += 32) {
+    v128.store(to, v128.load(x)); v128.store(to, v128.load(x, 16), 16)
+    v128.store(next, v128.load(x, 32)); v128.store(next, v128.load(x, 48), 16)
   }
 }
 
