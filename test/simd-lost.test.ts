@@ -176,6 +176,34 @@ for (const threads of [2, 3]) {
   })
 }
 
+test('a stack that is full, wherever, costs the job alone', async () => {
+  const device = await simd({ threads: 2 })
+  const x = square(device, 300)
+  const wanted = await matmul(x, x).read()
+  let full = 0
+  for (let deeper = 0; deeper < 37; deeper++) {
+    let tries = 0
+    const fill = (): void => {
+      try {
+        fill()
+      } catch (error) { // the innermost calls come here first: each leaves a little more room
+        if (tries++ > 5) throw error
+        try {
+          matmul(x, x)
+        } catch {
+          full++
+        }
+        throw error
+      }
+    }
+    const below = (calls: number): void => calls === 0 ? fill() : below(calls - 1)
+    assert.throws(() => below(deeper), /call stack/)
+  }
+  assert.ok(full > 100, `${full}`)
+  assert.equal(await matmul(x, x).read(), wanted)
+  device.close()
+})
+
 test('no thread is given up because a clock jumps: the machine was asleep', async () => {
   const { device } = await sabotaged('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)')
   const [{ now }, wall] = [performance, Date.now]

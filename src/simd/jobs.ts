@@ -32,6 +32,14 @@ export const WORDS = 64
 /** Operations from which it pays to share with threads that are awake: some 5 microseconds of one. */
 export const SHARED_WORK = 200_000
 
+/** Calls inside each other for which a job is to find room: more than it takes itself. */
+const STACK = 100
+
+/** Where the stack is all but full it overflows here, before a job has begun, not in the middle of one. */
+function reachDown(calls: number): number {
+  return calls === 0 ? 0 : 1 + reachDown(calls - 1)
+}
+
 export class Jobs {
   readonly threads: number
   private readonly kernels: Kernels
@@ -57,6 +65,7 @@ export class Jobs {
     for (let i = 0; i < values.length; i++) this.words[i] = values[i]
     const { kernels, meeting, threads, words: { byteOffset: at } } = this
     if (work < SHARED_WORK || threads === 1) return kernels.perform(kind, at, 0, 1)
+    reachDown(STACK)
     let [performed, answered] = [false, false]
     try {
       meeting.announce(kind, at, threads)
