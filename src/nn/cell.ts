@@ -15,7 +15,7 @@ import { checkRandom, type Random } from '../random.ts'
 import { sameShape, type Shape, sizeOf } from '../shape.ts'
 import { parameter } from '../scope.ts'
 import { checkOptionNames } from '../suggest.ts'
-import { checkTensor, full, tensor, type Tensor, type Tree } from '../tensor.ts'
+import { full, tensor, type Tensor, type Tree } from '../tensor.ts'
 import { stream, type StepperParts, type Stream } from './stream.ts'
 
 /** Parameters under PyTorch's names, in PyTorch's order. */
@@ -177,16 +177,14 @@ export function projectedCell<S extends Named>(name: string, parts: CellParts<S>
   const { inputs, outputs, width, sizes, device } = parts
 
   function project(x: Tensor): Tensor {
-    checkTensor(name, x)
-    check(x.rank >= 2 && x.shape.at(-1) === inputs, () =>
-      `${name}: x is ${show(x.shape)}; it must be [B, ${inputs}]`)
+    check(x?.rank >= 2 && x.shape.at(-1) === inputs, () =>
+      `${name}: x is ${show(x?.shape)}; it must be [B, ${inputs}]`)
     return parts.project(x)
   }
 
   function advance(projected: Tensor, state: S, changes: Changes = {}): Step<S> {
-    checkTensor(name, projected)
-    check(projected.rank === 2 && projected.shape[1] === width, () =>
-      `${name}: the projected input is ${show(projected.shape)}; it must be [B, ${width}], ` +
+    check(projected?.rank === 2 && projected.shape[1] === width, () =>
+      `${name}: the projected input is ${show(projected?.shape)}; it must be [B, ${width}], ` +
       'one step of what project gives')
     checkState(name, projected.shape[0], state, sizes)
     return parts.advance(projected, state, changes)

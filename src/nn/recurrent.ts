@@ -13,7 +13,7 @@ import { dropout, lockedDropout } from '../ops/dropout.ts'
 import { concat, reshape, stack, transpose, unstack } from '../ops/move.ts'
 import { unowned } from '../scope.ts'
 import { nearest } from '../suggest.ts'
-import { checkTensor, dispose, type Tensor, zeros } from '../tensor.ts'
+import { dispose, type Tensor, zeros } from '../tensor.ts'
 import { type CellOptions, checkCellOptions, type ProjectedCell } from './cell.ts'
 import type { MakeCell } from './cells.ts'
 import { elman, type Nonlinearity, nonlinearityNamed } from './elman.ts'
@@ -174,10 +174,9 @@ export function recurrent(options: RecurrentOptions): Recurrent {
 
   /** Brings the accepted layouts to [T, B, D] and the results back. */
   function run(xs: Tensor, runOptions: RunOptions = {}) {
-    checkTensor('recurrent', xs)
     checkKind('recurrent: the object of its options', runOptions, 'an object')
-    check((xs.rank === 3 || xs.rank === 2) && xs.shape.at(-1) === options.inputs, () =>
-      `recurrent: x is ${show(xs.shape)}; it must be [${batchFirst ? 'B, T' : 'T, B'}, ${options.inputs}], ` +
+    check((xs?.rank === 3 || xs?.rank === 2) && xs.shape.at(-1) === options.inputs, () =>
+      `recurrent: x is ${show(xs?.shape)}; it must be [${batchFirst ? 'B, T' : 'T, B'}, ${options.inputs}], ` +
       `or [T, ${options.inputs}] for a single sequence`)
     if (xs.rank === 2) return runSingle(xs, runOptions)
     if (!batchFirst) return runLayers(xs, runOptions)
