@@ -176,8 +176,8 @@ export function recurrent(options: RecurrentOptions): Recurrent {
   function run(xs: Tensor, runOptions: RunOptions = {}) {
     checkKind('recurrent: the object of its options', runOptions, 'an object')
     check((xs?.rank === 3 || xs?.rank === 2) && xs.shape.at(-1) === options.inputs, () =>
-      `recurrent: x is ${show(xs?.shape)}; it must be [${batchFirst ? 'B, T' : 'T, B'}, ${options.inputs}], ` +
-      `or [T, ${options.inputs}] for a single sequence`)
+      `recurrent: x is ${show(xs?.shape)}; it must be ` +
+      `[${batchFirst ? 'B, T' : 'T, B'}, ${options.inputs}], or [T, ${options.inputs}] for a single sequence`)
     if (xs.rank === 2) return runSingle(xs, runOptions)
     if (!batchFirst) return runLayers(xs, runOptions)
     const { outputs, state } = runLayers(transpose(xs, [1, 0, 2]), runOptions)
