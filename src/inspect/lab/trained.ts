@@ -112,8 +112,7 @@ async function trainedJacobians(all: readonly Trained[]): Promise<Part> {
   const few = fewLags(T)
   const chart: Chart = {
     title,
-    look: 'The norm of ds_t/ds_0: what a change of the state has become t steps later. Dashed: the bound ' +
-      '(gamma sigma_max)^t, where one matrix makes it.',
+    look: 'The norm of ds_t/ds_0. Dashed: (gamma sigma_max)^t, its bound where one matrix makes it.',
     caption: found.map(({ label, norms }) => `${label}: ${shown(norms[norms.length - 1])}`).join(', ') +
       ` after ${T} steps.`,
     panels: [{
