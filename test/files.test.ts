@@ -199,7 +199,8 @@ test('a model that is not there or is damaged', () => {
   fs.truncateSync(path, 40)
   assert.ok(message(() => loadModel(dir)).startsWith(`${path}: its header should be `))
   fs.rmSync(path)
-  assert.is(message(() => loadModel(dir)), `${dir}: there is no model.safetensors in this folder`)
+  assert.is(message(() => loadModel(dir)),
+    `${dir}: there is no model.safetensors in this folder, such as train --out DIR makes`)
   fs.mkdirSync(path)
   assert.is(message(() => loadModel(dir)), `${path}: cannot be read: it is a folder`)
 })

@@ -143,7 +143,7 @@ function rawValues<O extends OptionTable>(
       continue
     }
     if (token.kind === 'positional') {
-      throw new UsageError(`${command.name}: ${printable(token.value)} is left over; options begin with --`)
+      throw new UsageError(leftOver(command, printable(token.value)))
     }
     if (token.kind !== 'option') continue
     const found = specs.get(token.name)
@@ -263,6 +263,16 @@ function isWithin({ from, above, to, below }: RangeOption, value: number): boole
 function limitsInWords({ from, above, to, below }: RangeOption): string {
   if (from !== undefined) return to !== undefined ? `from ${from} to ${to}` : `from ${from} to below ${below}`
   return `above ${above} and ${to !== undefined ? `up to ${to}` : `below ${below}`}`
+}
+
+// Where a file or folder is needed, it is probably what was meant.
+function leftOver<O extends OptionTable>({ name, options }: Command<O>, word: string): string {
+  const meant = Object.keys(options).find((key) => {
+    const { type, required } = options[key]
+    return required && (type === 'file' || type === 'folder')
+  })
+  const remedy = meant ? `is it --${flagName(meant)} ${word}?` : 'options begin with --'
+  return `${name}: ${word} is left over; ${remedy}`
 }
 
 function unknownOption(command: string, rawName: string, known: readonly string[]): string {

@@ -196,7 +196,8 @@ export function cutsOf(n: number, split: Split = {}): [number, number] {
     let needed = Math.max(1, Math.floor(least / train) - 1)
     while (!enough(needed)) needed++
     throw new UnrolledError(`${source}: has ${n} ${unit}s; batch ${batch} and window ${window} ` +
-      `need ${needed} or more (${percent(train)} of them, for training, must be ${batch} x ${window + 1})`)
+      `need ${needed} or more (${percent(train)} of them, for training, must be ${batch} x ${window + 1}); ` +
+      'take a smaller batch or window')
   }
   return [share(n, train), share(n, train + valid)]
 }

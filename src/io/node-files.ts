@@ -176,7 +176,10 @@ export function loadModel(dir: string): SavedModel & { notes: string[] } {
   }
   const weightsPath = printable(join(dir, WEIGHTS))
   const bytes = readIfThere(join(dir, WEIGHTS))
-  if (bytes === null) throw new UnrolledError(`${printable(dir)}: there is no ${WEIGHTS} in this folder`)
+  if (bytes === null) {
+    throw new UnrolledError(`${printable(dir)}: there is no ${WEIGHTS} in this folder, such as train --out ` +
+      'DIR makes')
+  }
   const { tensors, metadata } = decodeSafetensors(bytes, weightsPath)
   const embedded = metadata.get(CONFIG_KEY)
   const inside = embedded === undefined ? null : parseObject(embedded, `${weightsPath}, its ${CONFIG_KEY}`)
