@@ -69,7 +69,7 @@ export { lstmp, type LstmpOptions } from './nn/lstmp.ts'
 export type { MemoryBlockCell, MemoryBlockOptions } from './nn/memory-blocks.ts'
 export { peephole } from './nn/peephole.ts'
 export {
-  drawUniform, embedding, type Embedding, type EmbeddingOptions, type HasParameters, type Layer, linear,
+  drawUniform, embedding, type EmbeddingOptions, type HasParameters, type Layer, linear,
   type LinearOptions, loadParameters, parameters,
 } from './nn/linear.ts'
 export { layerNormLstm } from './nn/layer-norm-lstm.ts'

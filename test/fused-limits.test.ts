@@ -105,6 +105,10 @@ test('parts that do not fit are refused', () => {
     c: undefined,
   } as const
   bad(gru, 'kind is gruChung; it takes no bias_hh (put it into projected)')
+  const truncated = 'only an lstm without weight_hr has no other way back than c'
+  bad({ truncated: true, weight_hh: normal(2, 8, 1), weight_hr: normal(5, 1, 2), h: normal(3, 2, 1) },
+    `kind is lstm, truncated; ${truncated}`)
+  bad({ ...gru, bias_hh: undefined, truncated: true }, `kind is gruChung, truncated; ${truncated}`)
   const lengths = tensor([1, 2, 3], { dtype: 'int32', device })
   refused(() => recurrence(parts, { lengths }), 'recurrence: lengths is [3]; it must be [2]')
 })

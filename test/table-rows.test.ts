@@ -14,9 +14,10 @@ import { asLayer, type SequenceLayer, skipConnected, stacked } from '../src/nn/s
 import { type Rows, unroll, type UnrollOptions } from '../src/nn/unroll.ts'
 import { mul } from '../src/ops/elementwise.ts'
 import { gather } from '../src/ops/gather.ts'
+import { reshape } from '../src/ops/move.ts'
 import { random } from '../src/random.ts'
 import { Tape } from '../src/tape.ts'
-import { leaves, type Tensor, tensor, type Tree } from '../src/tensor.ts'
+import { leaves, mapTree, type Tensor, tensor, type Tree } from '../src/tensor.ts'
 import { sequenceModel } from '../src/train/language-model.ts'
 import { devices } from './devices.ts'
 import { device, energy, fusedRows, normal, refused, someState, values } from './every-cell.ts'
@@ -131,7 +132,7 @@ test('a cell that drops inputs, or has a projection of its own, sees the vectors
 test('a language model does so, unless it drops vectors or its embedding does more than look up', () => {
   const [V, T, B] = [5, 6, 4]
   const look = embedding({ symbols: V, dimensions: 3, device, rng: random(1) })
-  const twice = Object.assign((index: Tensor) => mul(look(index), 2), { parameters: look.parameters })
+  const twice = Object.assign((index: Tensor) => mul(look(index), 2), look)
   const rnn = lstm({ inputs: 3, hidden: 4, device, rng: random(2) })
   const head = linear({ inputs: 4, outputs: V, device, rng: random(3) })
   const first = (parts: { embedding: typeof twice, dropout?: number }, dropping: boolean) => {
@@ -143,6 +144,36 @@ test('a language model does so, unless it drops vectors or its embedding does mo
     [first({ embedding: look }, false), first({ embedding: look, dropout: 0.5 }, false),
       first({ embedding: look, dropout: 0.5 }, true), first({ embedding: twice }, false)],
     [true, true, false, false])
+})
+
+test('a language model reads one text too, [T]; what lies behind the end of a sequence is not read', async () => {
+  const look = embedding({ symbols: 3, dimensions: 2, device, rng: random(1) })
+  const rnn = recurrent({ kind: 'GRU', inputs: 2, hidden: 4, device, rng: random(2) })
+  const head = linear({ inputs: 4, outputs: 3, device, rng: random(3) })
+  const model = sequenceModel({ embedding: look, rnn, head })
+  const one = symbols(3, 6, 1)
+  const batch = await values(model.run(one, model.initial(1)).outputs)
+  const { outputs } = model.run(reshape(one, [6]), mapTree(model.initial(1), (x) => reshape(x, [1, 4])))
+  assert.equal([outputs.shape, await values(outputs)], [[6, 3], batch])
+
+  const table = tensor([[1, 2], [3, 4], [NaN, NaN]], { device })
+  const index = tensor([[0, 1], [1, 2]], { device, dtype: 'int32' })
+  const ended = rnn.ofRows!({ table, index }, { lengths: [2, 1] })
+  assert.ok((await ended.outputs.read()).every(Number.isFinite))
+})
+
+test('with skip connections, or two directions, a sequence is looked up once at most', () => {
+  const rows = { table: normal(2, 5, 3), index: symbols(5, 6, 4) }
+  const wide = { table: normal(2, 50, 3), index: symbols(50, 6, 4) }
+  const common = { kind: 'LSTM', inputs: 3, hidden: 4, device, rng: random(1) } as const
+  const gathers = (options: RecurrentOptions, given: Rows) => {
+    const net = recurrent(options)
+    const { ops } = found(() => ({ ...net.ofRows!(given) }), net.parameters)
+    return ops.filter((op) => op === 'gather').length
+  }
+  assert.is(gathers({ ...common, layers: 4, skip: true }, rows), 2) // of products, and of vectors
+  assert.is(gathers({ ...common, bidirectional: true }, rows), 2) // of each direction's products
+  assert.is(gathers({ ...common, bidirectional: true }, wide), 1)
 })
 
 test('a wrong table or index is refused in one line', () => {

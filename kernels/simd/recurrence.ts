@@ -85,7 +85,7 @@ export class Sequence {
   truncated: i32
 }
 
-/** The sequences of the batch that are this thread's begin here: in whole groups, if there are enough. */
+/** The sequences of the batch that are this thread's begin here: in parts of 4 rows, if there are enough. */
 function firstRow(B: i32, thread: i32, threads: i32): i32 {
   const groups = groupsOf(B)
   return groups >= threads ? min(B, share(groups, thread, threads) * GROUP) : share(B, thread, threads)

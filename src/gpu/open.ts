@@ -22,8 +22,9 @@ export interface GpuOptions extends AdapterRequest {
   /**
    * What weights are read as where reading them is what a product waits for: the matrices inside a
    * recurrence, forward and backward (and a gru's bias_hh, which lies with them); and the right-hand matrix
-   * of a product of up to 32 rows, if it is a parameter (`parameter` makes one). float16 rounds them to 11
-   * binary digits, 65504 at most; sums, and the parameters themselves, are float32. float32 by default.
+   * of a product of up to 32 rows, if it is a parameter (`parameter` makes one), those of an input whose
+   * symbols are few among them. float16 rounds them to 11 binary digits, 65504 at most; sums, and the
+   * parameters themselves, are float32. float32 by default.
    */
   weights?: 'float32' | 'float16' | undefined
 }

@@ -54,14 +54,15 @@ export interface EmbeddingOptions {
   rng: Random
 }
 
-/** A layer that looks up rows of its table and does nothing else. */
-export interface Embedding extends Layer {
-  /** [V, D], its weight */
-  readonly table: Tensor
+const tables = new WeakMap<Layer, Tensor>()
+
+/** The table [V, D] of a layer that looks up rows and does no more; a layer made from such a one has none. */
+export function tableOf(layer: Layer): Tensor | undefined {
+  return tables.get(layer)
 }
 
 /** An embedding: indices [...] (int32) -> [..., dimensions]. */
-export function embedding(options: EmbeddingOptions): Embedding {
+export function embedding(options: EmbeddingOptions): Layer {
   checkOptionNames('embedding', options, ['symbols', 'dimensions', 'weight', 'device', 'rng'])
   const { symbols: V, dimensions: D, device, rng } = options
   checkCount('embedding: symbols', V)
@@ -70,7 +71,9 @@ export function embedding(options: EmbeddingOptions): Embedding {
   const weight = options.weight ?? parameter(() => tensor(rng.normal(V * D), { shape: [V, D], device }))
   check(show(weight.shape) === show([V, D]), () =>
     `embedding: the weight is ${show(weight.shape)}; it must be ${show([V, D])}: [symbols, dimensions]`)
-  return Object.assign((index: Tensor) => gather(weight, index), { parameters: { weight }, table: weight })
+  const layer = Object.assign((index: Tensor) => gather(weight, index), { parameters: { weight } })
+  tables.set(layer, weight)
+  return layer
 }
 
 /** Everything that has parameters: a cell, a layer, or a net of yours. */

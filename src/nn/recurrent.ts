@@ -155,9 +155,12 @@ export function recurrent(options: RecurrentOptions): Recurrent {
     const initial = takeApart(state, timeAndBatch(xs)[1])
     const finals: RecurrentState[] = []
     const shown: Tensor[] = [] // the outputs of each layer, [T, B, directions * (P or H)]
+    let beside: Tensor | undefined // x, which every layer sees with `skip`
     function above(below: Tensor): Tensor {
       const dropped = p > 0 && rng ? drop(below, p, rng) : below
-      return skip ? concat([lookedUp(xs), dropped], -1) : dropped
+      if (!skip) return dropped
+      beside ??= lookedUp(xs)
+      return concat([beside, dropped], -1)
     }
     for (let layer = 0; layer < L; layer++) {
       const inputs = layer === 0 ? xs : above(shown[layer - 1])
@@ -196,6 +199,7 @@ export function recurrent(options: RecurrentOptions): Recurrent {
 
   function ofRows(rows: Rows, runOptions: RunOptions = {}) {
     checkRows('recurrent', options.inputs, rows)
+    checkKind('recurrent: the object of its options', runOptions, 'an object')
     return runLayers(rows, runOptions)
   }
 

@@ -48,9 +48,9 @@ type Direction = NonNullable<UnrollOptions['direction']>
 
 /** A sequence by the rows of a table: x_t of sequence b is table[index[t, b]], the vector of a symbol. */
 export interface Rows {
-  /** [V, D] */
+  /** [V, D]; finite, also in rows that no step looks up: all of them are multiplied */
   readonly table: Tensor
-  /** [T, B] int32 */
+  /** [T, B] int32, from 0 to V - 1, also behind the end of a sequence */
   readonly index: Tensor
 }
 
@@ -148,16 +148,6 @@ export function lookedUp(inputs: Tensor | Rows): Tensor {
   return inputs instanceof Tensor ? inputs : gather(inputs.table, inputs.index)
 }
 
-/** The cell's product with the inputs of all steps, [T, B, width]; each row of a table is multiplied once. */
-function projected(cell: ProjectedCell, inputs: Tensor | Rows): Tensor {
-  if (inputs instanceof Tensor) return cell.project(inputs)
-  const { table, index } = inputs
-  // `beside`: a cell made from this one may drop inputs, which is no function of the row alone
-  const rowByRow = cell.advance.beside === cell.project
-  return rowByRow && table.shape[0] < index.size
-    ? gather(cell.project(table), index) : cell.project(lookedUp(inputs))
-}
-
 type FusedCell<S extends Tree> = ProjectedCell<S> & { advance: { sequence: object } }
 
 /** Whether one op can do all steps of a cell now. */
@@ -172,6 +162,23 @@ interface Side<S extends Tree> {
   readonly direction: Direction
 }
 
+/** What the cells multiply: the rows of a table if these are fewer, else all steps, without their padding. */
+function multiplied<S extends Tree>(
+  sides: readonly Side<S>[], inputs: Tensor | Rows, mask: Tensor | undefined,
+): Tensor | Rows {
+  if (!(inputs instanceof Tensor) && !mask && inputs.table.shape[0] < inputs.index.size) {
+    // a cell made from another one may drop inputs, which is no function of the row alone
+    if (sides.every(({ cell }) => cell.project === cell.advance.beside)) return inputs
+  }
+  const xs = lookedUp(inputs)
+  return mask ? where(mask, xs, 0) : xs
+}
+
+/** The cell's product with the inputs of all steps, [T, B, width]. */
+function projected(cell: ProjectedCell, inputs: Tensor | Rows): Tensor {
+  return inputs instanceof Tensor ? cell.project(inputs) : gather(cell.project(inputs.table), inputs.index)
+}
+
 /** All steps by the op that equals the cells' `advance`, ops/recurrence.ts; of alike cells side by side. */
 function unrollFused<S extends Tree>(
   sides: readonly Side<S>[], inputs: Tensor | Rows, options: UnrollOptions,
@@ -181,7 +188,7 @@ function unrollFused<S extends Tree>(
   const layer = lowestLayer(options)
   const place = (direction?: Direction): Where => ({ layer, direction, t: 'all' })
   const mask = options.lengths && inside(options.lengths, T, B, device)
-  const seen = mask ? at(place(), () => where(mask, lookedUp(inputs), 0)) : inputs
+  const seen = at(place(), () => multiplied(sides, inputs, mask))
   const lengths = options.lengths && untracked(() =>
     tensor(Int32Array.from(options.lengths!), { dtype: 'int32', device }))
   const parts = sides.map(({ cell, state, direction }) => at(place(direction), () => ({

@@ -39,7 +39,7 @@ export interface RecurrenceParts {
   readonly c?: Tensor | undefined
   /** from t = T - 1 to 0 */
   readonly reverse?: boolean | undefined
-  /** nothing goes back in time through u_t, only through c (nn/memory-blocks.ts); false by default */
+  /** nothing goes back in time through u_t, only through an lstm's c: nn/memory-blocks.ts; default false */
   readonly truncated?: boolean | undefined
 }
 
@@ -180,10 +180,8 @@ function checkSize(name: string, x: Tensor | undefined, shape: Shape): void {
     `recurrence: ${name} is ${show(x!.shape)}; it must be ${show(shape)}`)
 }
 
-function runOf(
-  { kind, projected, weight_hh, bias_hh, weight_ch, weight_hr, h, c, reverse = false }: RecurrenceParts,
-  [B, H, outputs, width]: readonly number[],
-): Run {
+function runOf(parts: RecurrenceParts, [B, H, outputs, width]: readonly number[]): Run {
+  const { kind, projected, weight_hh, bias_hh, weight_ch, weight_hr, h, c, reverse = false } = parts
   checkSize('weight_hh', weight_hh, [width, outputs])
   checkSize('bias_hh', bias_hh, [width])
   checkSize('weight_ch', weight_ch, [3 * H])
@@ -196,6 +194,8 @@ function runOf(
   check((weight_ch !== undefined) === (kind === 'peephole') && !(weight_ch && bias_hh), () =>
     `recurrence: kind is ${kind}; peephole needs weight_ch, takes no bias_hh (put it into projected), ` +
     'and no other kind takes weight_ch')
+  check(!parts.truncated || (hasC && !weight_hr), () =>
+    `recurrence: kind is ${kind}, truncated; only an lstm without weight_hr has no other way back than c`)
   check(!resetsBefore(kind) || !bias_hh, () =>
     `recurrence: kind is ${kind}; it takes no bias_hh (put it into projected)`)
   return {

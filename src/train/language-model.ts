@@ -12,7 +12,7 @@ import type { Device } from '../device.ts'
 import type { Cell } from '../nn/cell.ts'
 import { type CellName, CELLS, cells } from '../nn/cells.ts'
 import type { GateBias } from '../nn/gate-bias.ts'
-import { embedding, type Embedding, type Layer, linear, parameters } from '../nn/linear.ts'
+import { embedding, type Layer, linear, parameters, tableOf } from '../nn/linear.ts'
 import { recurrent } from '../nn/recurrent.ts'
 import { REGULARISERS, type Regularisers } from '../nn/regularised.ts'
 import { asLayer, type SequenceLayer } from '../nn/sequence-layers.ts'
@@ -67,8 +67,8 @@ export interface LanguageModel extends SequenceModel {
 }
 
 export interface SequenceModelParts {
-  /** symbols [T, B] int32 -> vectors [T, B, D]; of one with a table, the first layer may multiply its rows */
-  embedding: Layer | Embedding
+  /** symbols [T, B] int32 -> vectors [T, B, D] */
+  embedding: Layer
   /** [T, B, D] -> [T, B, H]: a cell, or layers that read forward (a reverse one would see what to predict) */
   rnn: Cell | SequenceLayer
   /** [T, B, H] -> logits [T, B, V] */
@@ -111,8 +111,8 @@ export function sequenceModel(parts: SequenceModelParts): SequenceModel {
   function observe(symbols: Tensor, state: Tree, rng?: Random) {
     const drops = rng !== undefined && dropout > 0
     const dropped = (x: Tensor): Tensor => drops ? drop(x, dropout, rng) : x
-    const result = !drops && rnn.ofRows && 'table' in embedding
-      ? rnn.ofRows({ table: embedding.table, index: symbols }, { state, rng })
+    const table = drops || symbols?.rank !== 2 ? undefined : tableOf(embedding)
+    const result = table && rnn.ofRows ? rnn.ofRows({ table, index: symbols }, { state, rng })
       : rnn(dropped(embedding(symbols)), { state, rng })
     const activity = { plain: result.outputs, shown: dropped(result.outputs) }
     return { outputs: head(activity.shown), state: result.state, activity }
