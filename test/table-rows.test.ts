@@ -146,7 +146,7 @@ test('a language model does so, unless it drops vectors or its embedding does mo
     [true, true, false, false])
 })
 
-test('a language model reads one text too, [T]; what lies behind the end of a sequence is not read', async () => {
+test('a language model reads one text too, [T]; what lies behind a sequence is not read', async () => {
   const look = embedding({ symbols: 3, dimensions: 2, device, rng: random(1) })
   const rnn = recurrent({ kind: 'GRU', inputs: 2, hidden: 4, device, rng: random(2) })
   const head = linear({ inputs: 4, outputs: 3, device, rng: random(3) })
