@@ -198,6 +198,11 @@ test('errors name what does not fit', () => {
   assert.match(message(() => net({ spectralRadius: -1 })), 'spectralRadius is -1; it must be 0 or more')
   assert.match(message(() => net({ units: 2, density: 1e-9 })), /nothing is connected in a loop/)
   assert.match(message(() => net({ weights: { bias: [1] } })), 'must be 60 finite numbers; there are 1')
+  const map: object = new Map([['bias', [1]]])
+  assert.match(message(() => net({ weights: map })), /^echoState: weights is a map; it must be an object of/)
+  const number: object = { input: 3 }
+  assert.is(message(() => net({ weights: number })),
+    'echoState: weights: input is 3; it must be a list of numbers')
   const slip: object = { spectralRadios: 1 }
   assert.match(message(() => net({ ...slip })), 'did you mean spectralRadius?')
   assert.is(message(() => one.step([1, 2])), 'step: the input must be 1 finite numbers; it is [1, 2]')

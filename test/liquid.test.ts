@@ -171,9 +171,38 @@ test('weights of a liquid that do not fit each other are refused', () => {
   assert.is(refusal({ U: weights.U.map(() => 2) }), 'U: number 0 is 2; it must be above 0 and at most 1')
   assert.is(refusal({ delays: weights.delays.map(() => 4) }),
     'delays: number 0 is 4; it must be from 0 to 3.5 ms')
+  const far = weights.starts.map((x, k) => k === 8 ? 3e9 : x) // more than an Int32 holds
+  assert.is(refusal({ starts: far }), `targets has ${all} numbers; it must have 3000000000`)
   assert.match(refusal({ delay: [1] }), 'there is no option delay; did you mean delays?')
   const both: { weights: typeof weights } = { weights, ...{ rng: random(1) } }
   assert.match(message(() => liquid(both)), 'liquid: there is no option rng; it takes weights')
+})
+
+test('weights that are no lists of numbers, and columns that are none, are named', () => {
+  const tensors = liquidTensors(column({ shape: [2, 2, 2] }))
+  const refusal = (weights: object) => message(() => liquid({ weights: { ...weights } }))
+  const all = Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]))
+  assert.is(refusal(Object.fromEntries(tensors)),
+    'liquid: weights: excitatory is an object; it must be a list of numbers')
+  assert.is(refusal({ ...all, A: 3 }), 'liquid: weights: A is 3; it must be a list of numbers')
+  const map: object = tensors
+  assert.match(message(() => Reflect.apply(liquid, undefined, [{ weights: map }])),
+    /^liquid: weights is a map; it must be an object of lists: .* \[name, data\]\)\)$/)
+  for (const net of [{ column: 3 }, { column: {} }]) {
+    assert.match(message(() => Reflect.apply(liquidTensors, undefined, [net])),
+      /^liquidTensors: the column .*; it must be what liquid\(\) makes$/)
+  }
+})
+
+test('the longest delay there is arrives when it should', () => {
+  const weights = {
+    excitatory: [1, 1], noise: [0, 0, 0], background: [0], dynamic: [0], starts: [0, 1, 1], targets: [1],
+    A: [1e4], U: [1], D: [1], F: [1], delays: [3.5],
+    'inputs.starts': [0, 1], 'inputs.targets': [0], 'inputs.weights': [1e4],
+  }
+  const { spikes: [[first], [second]] } =
+    liquid({ weights }).run({ inputs: [[20]], duration: 40, rng: random(1) })
+  assert.is(second - first, 3.5)
 })
 
 test('errors name what does not fit', () => {

@@ -4,7 +4,7 @@
 
 import { checkParts, checkThat } from '../check.ts'
 import type { Random } from '../random.ts'
-import { checkOptionNames } from '../suggest.ts'
+import { checkLists } from './given-lists.ts'
 import { dense, randomMatrix, scaled, sparse, type SparseMatrix, spectralRadius } from './matrices.ts'
 
 export interface WeightOptions {
@@ -48,7 +48,7 @@ export function drawWeights(
   options: WeightOptions & { inputs: number, units: number, outputs: number, rng: Random },
 ): EchoStateWeights {
   const { inputs: D, units: N, outputs: O, rng, weights: given = {} } = options
-  checkOptionNames('echoState: weights', given, WEIGHTS)
+  checkLists('echoState: weights', given, WEIGHTS)
   const { spectralRadius: radius = 0.9, density = 0.1 } = options
   const { inputScaling = 1, biasScaling = 0, feedbackScaling = 0 } = options
   const numbers = { spectralRadius: radius, inputScaling, biasScaling, feedbackScaling }

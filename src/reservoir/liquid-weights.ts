@@ -6,7 +6,7 @@
 // Read next: liquid-column.ts, what they mean; ../io/safetensors.ts.
 
 import { checkParts, checkThat } from '../check.ts'
-import { checkOptionNames } from '../suggest.ts'
+import { checkLists } from './given-lists.ts'
 import type { Column } from './liquid-column.ts'
 
 /** Lists of numbers by the names that `liquidTensors` gives them. */
@@ -23,6 +23,8 @@ export function liquidTensors(
   net: { readonly column: Column },
 ): Map<string, { shape: number[], data: Float64Array, dtype: 'F64' }> {
   checkParts('liquidTensors: the net', net, ['column'], 'what liquid() makes')
+  checkParts('liquidTensors: the column', net.column,
+    ['excitatory', 'background', 'noise', 'inputs', 'synapses'], 'what liquid() makes')
   const { excitatory, background, noise, inputs, synapses } = net.column
   const { starts, targets, A, U, D, F, delays, dynamic } = synapses
   const ends = inputs.map((_, k) => inputs.slice(0, k + 1).reduce((sum, one) => sum + one.targets.length, 0))
@@ -44,7 +46,9 @@ const KNOWN = [
   'excitatory', 'noise', 'background', 'dynamic', 'starts', 'targets', 'A', 'U', 'D', 'F', 'delays',
   'inputs.starts', 'inputs.targets', 'inputs.weights',
 ]
-const LONGEST = 3.5 // ms: what is on its way is kept for no longer
+
+/** ms, whole steps: what is on its way is kept for no longer. */
+export const LONGEST_DELAY = 3.5
 
 /** What each number of a list must be, in words too. */
 interface Rule {
@@ -56,7 +60,7 @@ const FINITE: Rule = { wanted: 'be finite', fits: Number.isFinite }
 const FLAG: Rule = { wanted: 'be 0 or 1', fits: (x) => x === 0 || x === 1 }
 const SHARE: Rule = { wanted: 'be above 0 and at most 1', fits: (x) => x > 0 && x <= 1 }
 const TIME: Rule = { wanted: 'be above 0 ms', fits: (x) => x > 0 && x < Infinity }
-const DELAY: Rule = { wanted: `be from 0 to ${LONGEST} ms`, fits: (x) => x >= 0 && x <= LONGEST }
+const DELAY: Rule = { wanted: `be from 0 to ${LONGEST_DELAY} ms`, fits: (x) => x >= 0 && x <= LONGEST_DELAY }
 const STARTS: Rule = {
   wanted: 'be 0 and then ascend in whole numbers',
   fits: (x, k, list) => Number.isInteger(x) && (k === 0 ? x === 0 : x >= list[k - 1]),
@@ -66,7 +70,7 @@ const neuronOf = (N: number): Rule =>
 
 /** The column that `liquidTensors` named. @throws UnrolledError for lists that do not fit each other */
 export function columnOf(weights: LiquidWeights): Column {
-  checkOptionNames('liquid: weights', weights, KNOWN)
+  checkLists('liquid: weights', weights, KNOWN)
   /** A copy of a list of so many numbers, or of so many at least. */
   function take(name: string, rule: Rule, length: number, orMore = false): Float64Array {
     const list = Float64Array.from(weights[name] ?? [])
@@ -79,7 +83,7 @@ export function columnOf(weights: LiquidWeights): Column {
   }
   const excitatory = take('excitatory', FLAG, 1, true)
   const N = excitatory.length
-  const starts = Int32Array.from(take('starts', STARTS, N + 1))
+  const starts = take('starts', STARTS, N + 1)
   const all = starts[N]
   const from = Array.from(take('inputs.starts', STARTS, 2, true))
   const reached = Int32Array.from(take('inputs.targets', neuronOf(N), from[from.length - 1]))
@@ -87,8 +91,8 @@ export function columnOf(weights: LiquidWeights): Column {
   return {
     excitatory: Array.from(excitatory, Boolean),
     synapses: {
-      starts, targets: Int32Array.from(take('targets', neuronOf(N), all)), A: take('A', FINITE, all),
-      U: take('U', SHARE, all), D: take('D', TIME, all), F: take('F', TIME, all),
+      targets: Int32Array.from(take('targets', neuronOf(N), all)), starts: Int32Array.from(starts),
+      A: take('A', FINITE, all), U: take('U', SHARE, all), D: take('D', TIME, all), F: take('F', TIME, all),
       delays: take('delays', DELAY, all), dynamic: take('dynamic', FLAG, 1)[0] === 1,
     },
     inputs: from.slice(1).map((end, k) =>

@@ -11,7 +11,7 @@ import { checkKind, checkThat } from '../check.ts'
 import { checkRandom, type Random } from '../random.ts'
 import { checkOptionNames } from '../suggest.ts'
 import { afterPause, type Column, type ColumnOptions, drawColumn, type Synapses } from './liquid-column.ts'
-import { columnOf, type LiquidWeights } from './liquid-weights.ts'
+import { columnOf, type LiquidWeights, LONGEST_DELAY } from './liquid-weights.ts'
 
 export interface LiquidRun {
   /** spike times of each input, in ms, in any order; those outside 0 .. duration are left out */
@@ -173,9 +173,9 @@ function transmit({ fixed, u, R }: Dynamics, from: number, step: number, last: n
   }
 }
 
-/** Currents on their way: a ring of steps, longer than any delay. */
+/** Currents on their way: a ring of steps, one more than the longest delay has. */
 class Mail {
-  private readonly ring = Array.from({ length: 8 }, () =>
+  private readonly ring = Array.from({ length: LONGEST_DELAY / STEP + 1 }, () =>
     ({ targets: new Array<number>(), currents: new Array<number>() }))
 
   post(step: number, target: number, current: number): void {
