@@ -3,11 +3,12 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 
+import { UnrolledError } from '../src/check.ts'
 import { composed } from '../src/context.ts'
 import { cpu } from '../src/cpu/device.ts'
 import { median } from '../src/inspect/pictures/thin.ts'
 import { jacobianNorms } from '../src/inspect/jacobians.ts'
-import { recurrentMatrices, recurrentRadii } from '../src/inspect/recurrent-matrices.ts'
+import { type CellOfGates, recurrentMatrices, recurrentRadii } from '../src/inspect/recurrent-matrices.ts'
 import { saturation } from '../src/inspect/saturation.ts'
 import { type Cell, isProjected, type Named } from '../src/nn/cell.ts'
 import { CELLS, cells, type MakeCell } from '../src/nn/cells.ts'
@@ -18,6 +19,7 @@ import { lstm2000 } from '../src/nn/lstm-2000.ts'
 import { lstm } from '../src/nn/lstm.ts'
 import { lstmp } from '../src/nn/lstmp.ts'
 import { regularised } from '../src/nn/regularised.ts'
+import { stacked } from '../src/nn/sequence-layers.ts'
 import { unroll } from '../src/nn/unroll.ts'
 import { slice } from '../src/ops/move.ts'
 import { random } from '../src/random.ts'
@@ -196,6 +198,32 @@ test('recurrent matrices of memory blocks: a row for each cell that a gate serve
       assert.ok(Math.abs(found[k].norm / norm - 1) < 1e-9, `${found[k].norm}, not ${norm}`)
       first += rows
     }
+  }
+})
+
+test('recurrent matrices: none that mixes gates, of layers of memory blocks; what does not fit', async () => {
+  const options = { inputs: D, hidden: 6, device, rng: random(1) }
+  for (const make of [lstm1997, lstm2000]) {
+    const cell = make({ ...options, blockSize: make === lstm1997 ? 2 : 3 }) // 12 rows of 6
+    assert.is(cell.parameters.weight_hh.shape[0], 12)
+    for (const of of [cell.parameters, stacked([cell]), stacked([cell]).parameters]) {
+      assert.equal(await recurrentMatrices(of), [])
+    }
+    const whole = make(options)
+    assert.is((await recurrentMatrices(stacked([whole]))).length, whole.gateRows.length)
+  }
+  const { weight_hh } = elman(options).parameters
+  const refused = async (cell: CellOfGates) => {
+    const error: unknown = await recurrentMatrices(cell).catch((thrown: unknown) => thrown)
+    assert.instance(error, UnrolledError)
+    return (error as UnrolledError).message
+  }
+  assert.is(await refused({ gateRows: [6], parameters: {} }),
+    'recurrentMatrices: a cell with gateRows needs weight_hh among its parameters, and a list of rows')
+  for (const gateRows of [[3, 4], [7, -1], []]) {
+    assert.is(await refused({ gateRows, parameters: { weight_hh } }),
+      `recurrentMatrices: gateRows are [${gateRows.join(', ')}], weight_hh is [6, 6]; they must be its 6 ` +
+      'rows, none of them more than 6')
   }
 })
 

@@ -8,6 +8,7 @@
 // for each gate, which multiply each other's values: no one of them says how its gradient grows; what does is
 // measured in jacobians.ts.
 
+import { checkThat, show } from '../check.ts'
 import type { Named } from '../nn/cell.ts'
 import { sparse, type SparseMatrix, spectralNorm, spectralRadius } from '../reservoir/matrices.ts'
 import { namedTensors, Tensor } from '../tensor.ts'
@@ -36,9 +37,13 @@ export interface RecurrentMatrix {
  * The square blocks of each recurrent parameter, `weight_hh`, by layer and direction; one block is the cell's
  * one recurrent matrix, several are those of its gates in the order of the rows. There is none where h is a
  * projection, so that the way back leads through two matrices; nor in a Jordan net. Parameters alone tell of
- * square blocks of one size. A cell of memory blocks tells more itself: a gate that several cells share has a
- * row for each of them then, and of what is seen (an lstm1997's gateFeedback adds gates) only h counts.
+ * square blocks of one size, and only of as many as some cell of this library has: 1, 3 or 4. A cell with
+ * `gateRows`, such as one of memory blocks, tells more itself: a gate that several cells share has a row for
+ * each of them then, and of what is seen (an lstm1997's gateFeedback adds gates) only h counts. So layers of
+ * memory blocks must be asked cell by cell: of their parameters nothing is found, or, with gateFeedback, one
+ * matrix of h and all gates together.
  * @param of a cell; or parameters by name, of a cell, a layer, a whole model
+ * @throws UnrolledError for gateRows that are not those of weight_hh
  */
 export async function recurrentMatrices(of: CellOfGates | Parameters): Promise<RecurrentMatrix[]> {
   const found: RecurrentMatrix[] = []
@@ -77,17 +82,27 @@ interface Recurrent {
 }
 
 function recurrentWeights(of: CellOfGates | Parameters): Recurrent[] {
-  if (isCell(of) && of.gateRows) {
-    return [{ name: 'weight_hh', weights: of.parameters.weight_hh, gateRows: of.gateRows }]
-  }
+  if (isCell(of) && of.gateRows) return [ownBlocks(of.parameters.weight_hh, of.gateRows)]
   const named = new Map(namedTensors('recurrentMatrices', isCell(of) ? of.parameters : of))
   const square = [...named].filter(([name, { shape: [rows, size] }]) =>
     /(^|\.)weight_hh(_|$)/.test(name) && !named.has(name.replace('weight_hh', 'weight_hr')) &&
-    rows % size === 0)
+    BLOCKS.has(rows / size))
   return square.map(([name, weights]) => {
     const [rows, size] = weights.shape
     return { name, weights, gateRows: new Array<number>(rows / size).fill(size) }
   })
+}
+
+/** The blocks as a cell tells of them. */
+function ownBlocks(weights: Tensor | undefined, gateRows: readonly number[]): Recurrent {
+  checkThat(weights instanceof Tensor && Array.isArray(gateRows), () =>
+    'recurrentMatrices: a cell with gateRows needs weight_hh among its parameters, and a list of rows')
+  const { shape: [rows, size] } = weights
+  const sum = gateRows.reduce((total, own) => total + own, 0)
+  checkThat(sum === rows && gateRows.every((own) => Number.isInteger(own) && own > 0 && own <= size), () =>
+    `recurrentMatrices: gateRows are [${gateRows.join(', ')}], weight_hh is ${show(weights.shape)}; they ` +
+    `must be its ${rows} rows, none of them more than ${size}`)
+  return { name: 'weight_hh', weights, gateRows }
 }
 
 const isCell = (of: CellOfGates | Parameters): of is CellOfGates =>
@@ -117,6 +132,9 @@ const GATES: Readonly<Record<string, readonly string[]>> = {
   gru: GRU, 'gru-before': GRU, 'gru-chung': GRU, lstm1997: ['in', 'out', 'cell'],
   lstm2000: ['in', 'forget', 'out', 'cell'],
 }
+
+/** How many square blocks a cell may have. */
+const BLOCKS = new Set(Object.values(GATES).map(({ length }) => length))
 
 /** What a cell calls the square block k of its recurrent weights. */
 export function gateName(cell: unknown, k: number, blocks: number): string {
