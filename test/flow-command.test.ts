@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { composed } from '../src/context.ts'
@@ -94,7 +94,7 @@ test('a trained model: before, while and after its training', () => {
   radii.flat().forEach((radius, k) => assert.ok(Math.abs(radius / initial[k].radius - 1) < 0.1, `${radius}`))
   assert.is(run(['train', ...model.slice(0, -3), '--cell', 'elman', '--out', 'elman']).status, 0)
   const both = run(['flow', '--cell', 'elman', '--rho', '0.5', '--steps', '12', '--json', '--trained',
-    'model,./elman,model', '--out', 'both'])
+    'model, ./elman,./model,elman/', '--out', 'both'])
   sideBySide(parts, (JSON.parse(both.stdout) as Found).parts)
   assert.is(flow('--data', 'text.txt').status, 0)
   rmSync(at('text.txt'))
@@ -146,7 +146,13 @@ test('what does not fit: one line, code 2; what is not there: code 1', () => {
   for (const dirs of ['nowhere', 'model,nowhere', 'nowhere,model']) {
     assert.match(refused('--trained', dirs, '--data', 'words.txt'), /^1 nowhere: [^\n]*$/)
   }
-  assert.is(refused('--trained', 'a,,b'), '2 --trained a,,b: must be folders, with commas between them')
+  for (const dirs of ['a,,b', 'a, ', 'a,b,c,d', ',']) {
+    assert.is(refused('--trained', dirs),
+      `2 --trained ${dirs}: must be up to 3 folders, with commas between them`)
+  }
+  assert.match(refused('--trained', 'a, b,c,a,./b'), /^1 a: /, 'three folders')
+  mkdirSync(at('c,d'))
+  assert.match(refused('--trained', 'c,d'), /^1 c,d: /, 'a folder whose name has a comma')
   assert.not(existsSync(at('runs')))
   writeFileSync(at('short.txt'), 'the sea')
   assert.match(refused('--trained', 'model', '--data', 'short.txt'),

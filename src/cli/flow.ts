@@ -5,6 +5,7 @@
 // Everything is computed on the cpu in float64: products of hundreds of Jacobians leave float32's range.
 // Read next: ../inspect/lab/by-lag.ts, ../inspect/lab/part.ts; flow-text.ts, the text of --trained.
 
+import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 
 import { version } from '../../package.json'
@@ -29,6 +30,7 @@ import { shellWord } from './run-folder.ts'
 
 const FEWEST = 10 // steps: below that there is nothing to see
 const MOST_RHOS = 6 // colours
+const MOST_MODELS = 3 // two colours each, before and after
 
 export const flowCommand = defineCommand({
   name: 'flow',
@@ -48,7 +50,7 @@ export const flowCommand = defineCommand({
     },
     trained: {
       type: 'folder', value: 'DIR,...',
-      help: 'models that train --out made, side by side: each before and after its training',
+      help: `up to ${MOST_MODELS} models that train --out made, side by side: each before and after training`,
     },
     data: { type: 'file', help: 'the text that --trained reads; by default what each was validated on' },
     out: { type: 'folder', default: 'runs/flow', help: 'where charts, report.html and flow.json go' },
@@ -107,10 +109,7 @@ function partText({ title, table, notes }: Part): string {
 /** The models of --trained, told apart by the last parts of their folders' names, or else by all of them. */
 async function modelsOf({ trained, steps, data }: Values<typeof flowCommand.options>): Promise<Trained[]> {
   if (trained === undefined) return []
-  const dirs = [...new Set(trained.split(','))]
-  if (dirs.includes('')) {
-    throw new UsageError(`--trained ${printable(trained)}: must be folders, with commas between them`)
-  }
+  const dirs = foldersOf(trained)
   const short = dirs.map((dir) => basename(resolve(dir)))
   const names = new Set(short).size === dirs.length ? short : dirs
   const models: Trained[] = []
@@ -119,6 +118,17 @@ async function modelsOf({ trained, steps, data }: Values<typeof flowCommand.opti
     models.push({ ...openTrained(dir, steps, data), name, whileTraining: await recurrenceOf(dir) })
   }
   return models
+}
+
+/** Each folder once; one whose own name has commas is one folder. */
+function foldersOf(text: string): string[] {
+  if (existsSync(text)) return [text]
+  const dirs = text.split(',').map((dir) => dir.trim())
+  const places = dirs.map((dir) => resolve(dir))
+  const found = dirs.filter((_, k) => places.indexOf(places[k]) === k)
+  if (!dirs.includes('') && found.length <= MOST_MODELS) return found
+  throw new UsageError(`--trained ${printable(text)}: must be up to ${MOST_MODELS} folders, with commas ` +
+    'between them')
 }
 
 function cellsOf(text: string): CellName[] {
