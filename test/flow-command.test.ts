@@ -146,7 +146,7 @@ test('what does not fit: one line, code 2; what is not there: code 1', () => {
   for (const dirs of ['nowhere', 'model,nowhere', 'nowhere,model']) {
     assert.match(refused('--trained', dirs, '--data', 'words.txt'), /^1 nowhere: [^\n]*$/)
   }
-  for (const dirs of ['a,,b', 'a, ', 'a,b,c,d', ',']) {
+  for (const dirs of ['a,,b', 'a,', 'a,b,c,d', ',']) {
     assert.is(refused('--trained', dirs),
       `2 --trained ${dirs}: must be up to 3 folders, with commas between them`)
   }
