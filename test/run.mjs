@@ -1,7 +1,7 @@
 // Runs the tests: each test/*.test.ts is bundled and run in a process of its own, two to four at a time.
 //
 //   node test/run.mjs                  types, build, then every file
-//   node test/run.mjs tape cpu         only the files whose names contain one of these words
+//   node test/run.mjs tape cpu         build, then only the files whose names contain one of these words
 //   node test/run.mjs --long           test/long/*.test.ts, the slow proofs
 //   node test/run.mjs --dir FOLDER --timeout SECONDS
 //   UNROLLED_ADAPTER=llvmpipe node test/run.mjs     on another gpu than SwiftShader (test/gpu-adapter.ts)
@@ -11,7 +11,7 @@
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -44,7 +44,8 @@ async function main() {
     .sort()
   const isWhole = !options.dir && names.length === 0
   const steps = isWhole ? [runStep('types', () => tsc(['--noEmit']))] : []
-  if (isWhole || await readsDist(files)) steps.push(runStep('build', () => buildPackage()))
+  // before any test: one that built dist/ for itself would pull it away from under another
+  if (!options.dir && files.length > 0) steps.push(runStep('build', () => buildPackage()))
   await Promise.all(steps)
   const worker = async () => {
     for (let file = files.shift(); file; file = files.shift()) report(file, await runFile(file))
@@ -53,12 +54,6 @@ async function main() {
   // one more than there are cores: now and then a file only waits
   await Promise.all(Array.from({ length: Math.min(availableParallelism() + 1, 4) }, worker))
   console.log(`\n${((performance.now() - started) / 1000).toFixed(1)} s`)
-}
-
-// It is built before any test: one that built it for itself would pull it away from under another.
-async function readsDist(files) {
-  const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))
-  return !options.dir && texts.some((text) => text.includes('dist/'))
 }
 
 // A step that is no uvu file counts as one test.

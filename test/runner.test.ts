@@ -98,6 +98,16 @@ test('a skip needs a reason, and the reason is shown', () => {
   assert.match(stdout, 'skipped without a line')
 })
 
+test('named files of the suite are run on a build of the sources as they are; no build alone passes', () => {
+  const named = (name: string) => spawnSync(process.execPath, ['test/run.mjs', name], { encoding: 'utf8' })
+  const { stdout, status } = named('floors')
+  assert.match(stdout, /^ok {3}build +1 passed +[^\n]*\nok {3}floors\.test\.ts /)
+  assert.is(status, 0)
+  const none = named('no-such-file')
+  assert.match(none.stdout, /^no test file matches in .*\n[^]*\n0 passed, 0 failed, 0 skipped\n$/)
+  assert.is(none.status, 1)
+})
+
 test('names select files; no file at all is a failure', () => {
   const selected = run({ good, other: good }, 'other')
   assert.is(selected.last, '1 passed, 0 failed, 0 skipped')
